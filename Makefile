@@ -1,0 +1,35 @@
+# Two commands: `make demo` and `make test`. Both set everything up themselves.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+.PHONY: demo test check ui clean
+
+demo: .venv/ready
+	dvc repro
+	python -m stages.summary
+
+test: .venv/ready check
+	pytest -n 2
+
+check: .venv/ready
+	ruff format --check .
+	ruff check .
+	mypy .
+
+ui: .venv/ready
+	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+
+clean:
+	rm -rf .venv .cache assets data runs mlflow.db mlartifacts .dvc/cache .dvc/tmp
+
+.venv/ready: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install it (Debian: apt-get install python3.11 python3.11-venv; or pyenv install 3.11), or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11 with venv and ensurepip (Debian: apt-get install python3.11-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libEGL.so.1"); ctypes.CDLL("libGLESv2.so.2")' 2>/dev/null || { echo "MediaPipe needs the system libraries libEGL.so.1 and libGLESv2.so.2 (Debian: apt-get install libegl1 libgles2)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@

@@ -1,0 +1,88 @@
+"""Clips of face crops as tensors, for the systems that look at pixels."""
+
+import io
+from collections.abc import Collection
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from pipeline_lib.schema import TARGETS
+from pipeline_lib.training import Batch
+
+Pixels = npt.NDArray[np.uint8]
+
+MEMORY = 2 * 2**30  # bytes of decoded clips kept; the others are decoded each time
+
+
+class Clips(Dataset[Batch]):
+    """The clips of one data set; an item is {"pixels": (T, C, H, W) uint8}.
+
+    crops : schema.CROPS; its JPEGs are decoded when asked for
+    crop  : large | small
+    """
+
+    def __init__(self, crops: pl.DataFrame, *, crop: str) -> None:
+        clips = (
+            crops.filter(crop=crop)
+            .sort("recording_id", "clip", "position")
+            .group_by("recording_id", "clip", maintain_order=True)
+            .agg("jpeg")
+        )
+        self.recording_ids: list[str] = clips["recording_id"].to_list()
+        self._jpegs = clips["jpeg"]
+        self._decoded: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.recording_ids)
+
+    def __getitem__(self, i: int) -> Batch:
+        if i in self._decoded:
+            return {"pixels": self._decoded[i]}
+        frames = np.stack([decode(jpeg) for jpeg in self._jpegs[i]])
+        pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)  # (T, H, W, C) -> (T, C, H, W)
+        if len(self._decoded) * pixels.nbytes < MEMORY:
+            self._decoded[i] = pixels
+        return {"pixels": pixels}
+
+    def of(self, recordings: Collection[str]) -> Subset[Batch]:
+        """The clips of these recordings."""
+        return Subset(self, [i for i, name in enumerate(self.recording_ids) if name in recordings])
+
+
+class LabelledClips(Dataset[Batch]):
+    """The clips of the recordings in `labels`, each with its recording's labels (2,).
+
+    labels : recording_id, valence_label, arousal_label
+    """
+
+    def __init__(self, clips: Clips, labels: pl.DataFrame) -> None:
+        names = labels["recording_id"].to_list()
+        values = labels.select(f"{target}_label" for target in TARGETS).to_numpy()
+        self.labels = dict(zip(names, torch.tensor(values, dtype=torch.float32), strict=True))
+        self.clips = clips.of(self.labels)
+        self.recording_ids = [clips.recording_ids[i] for i in self.clips.indices]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, i: int) -> Batch:
+        return {**self.clips[i], "labels": self.labels[self.recording_ids[i]]}
+
+
+def usable(labels: pl.DataFrame, clips: Clips) -> pl.DataFrame:
+    """The recordings with clips and with both labels."""
+    return labels.filter(
+        pl.col("recording_id").is_in(clips.recording_ids),
+        *(pl.col(f"{target}_label").is_not_null() for target in TARGETS),
+    )
+
+
+def decode(jpeg: bytes) -> Pixels:
+    """RGB (H, W, 3) of a JPEG."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return np.array(image.convert("RGB"))

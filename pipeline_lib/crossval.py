@@ -1,0 +1,120 @@
+"""Train a system on every fold and join what it predicts for the recordings left out."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from pipeline_lib import parallel, paths, tables
+from pipeline_lib.imports import fingerprint
+from pipeline_lib.params import Execution
+from pipeline_lib.schema import HISTORY, PREDICTIONS, TARGETS, validate
+
+if TYPE_CHECKING:
+    from pipeline_lib.tracking import Run
+    from pipeline_lib.training import FoldResult
+
+TrainFold = Callable[..., "FoldResult"]
+
+
+def run(
+    train_fold: TrainFold,
+    folds: pl.DataFrame,
+    *,
+    checkpoints: Path,
+    execution: Execution,
+    label: str,
+) -> dict[int, "FoldResult"]:
+    """Train all folds, side by side on the CPU and one after the other on a GPU.
+
+    train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> FoldResult
+    checkpoints : folder that outlives a kill; the next run goes on from there
+    """
+    import torch
+
+    jobs = 1 if torch.cuda.is_available() else execution.jobs
+    numbers = sorted(folds["fold"].unique())
+    work = partial(_train, train_fold=train_fold, folds=folds, checkpoints=checkpoints)
+    alone = execution.model_copy(update={"jobs": jobs})
+    return dict(sorted(parallel.run(work, numbers, execution=alone, label=label)))
+
+
+def _train(
+    number: int, *, train_fold: TrainFold, folds: pl.DataFrame, checkpoints: Path
+) -> tuple[int, "FoldResult"]:
+    checkpoint = checkpoints / f"fold-{number}.pt"
+    return number, train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
+
+
+def predictions(
+    scores: Mapping[int, pl.DataFrame], folds: pl.DataFrame, labels: pl.DataFrame
+) -> pl.DataFrame:
+    """Out-of-fold predictions with their labels; schema.PREDICTIONS.
+
+    scores : fold -> recording_id, target, score of its test recordings
+    labels : recording_id, valence_label, arousal_label
+    Raises ValueError if a score is for a recording that the fold does not test.
+    """
+    tested = folds.filter(pl.col("role") == "test").select("fold", "recording_id", "subject")
+    scored = pl.concat(
+        table.with_columns(pl.lit(fold, pl.Int32).alias("fold")) for fold, table in scores.items()
+    )
+    joined = scored.join(tested, on=["fold", "recording_id"], how="left", validate="m:1")
+    if joined["subject"].null_count():
+        strangers = joined.filter(pl.col("subject").is_null())["recording_id"].to_list()
+        raise ValueError(f"scores of recordings that their fold does not test: {strangers[:5]}")
+    known = labels.select(
+        "recording_id", *(pl.col(f"{t}_label").cast(pl.Int8).alias(t) for t in TARGETS)
+    ).unpivot(index="recording_id", variable_name="target", value_name="label")
+    table = joined.join(known, on=["recording_id", "target"], how="left", validate="1:1")
+    return validate(
+        table.select(list(PREDICTIONS)).sort("target", "recording_id"), PREDICTIONS, "predictions"
+    )
+
+
+def history(results: Mapping[int, "FoldResult"]) -> pl.DataFrame:
+    """Losses by fold and epoch; schema.HISTORY."""
+    rows = [
+        {"fold": fold, "epoch": e["number"], **{k: v for k, v in e.items() if k != "number"}}
+        for fold, result in results.items()
+        for e in map(asdict, result.history)
+    ]
+    return pl.DataFrame(rows, schema=dict(HISTORY))
+
+
+def log(run: "Run", results: Mapping[int, "FoldResult"]) -> None:
+    """Give each fold a run of its own with its curves."""
+    for number, result in results.items():
+        with run.fold(number) as child:
+            for epoch in result.history:
+                losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
+                known = {name: value for name, value in losses.items() if value is not None}
+                child.metrics(known, step=epoch.number)
+
+
+def checkpoint_folder(
+    name: str, function: Callable[..., Any], params: Mapping[str, Any], inputs: Iterable[Path]
+) -> Path:
+    """Where a run's checkpoints lie: another place for other code, params or data."""
+    digest = hashlib.sha256(f"{fingerprint([function.__module__])} {dict(params)}".encode())
+    for path in inputs:
+        digest.update(path.read_bytes())
+    return paths.CACHE / "checkpoints" / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def discard(checkpoints: Path) -> None:
+    """Remove the checkpoints of a run that has come to its end."""
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def write(
+    out: Path, results: Mapping[int, "FoldResult"], folds: pl.DataFrame, labels: pl.DataFrame
+) -> None:
+    scores = {number: result.scores for number, result in results.items()}
+    tables.write_table(predictions(scores, folds, labels), out / "predictions.parquet")
+    tables.write_table(history(results), out / "history.parquet")

@@ -1,0 +1,116 @@
+"""From an adapter's readings to the index of a data set and its signals at native rate."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline_lib.incremental import Recording, Result
+from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
+from pipeline_lib.schema import RECORDINGS, SIGNALS, SOURCES, TARGETS
+
+Read = Callable[..., Iterable[tuple[Source, Reading | RecordingError]]]
+
+# A recording as the cache keeps it: its row of the index but for labels, and its signals.
+_RATED = {name: dtype for name, dtype in RECORDINGS.items() if not name.endswith("_label")}
+INGESTED = {
+    **{name: dtype for name, dtype in _RATED.items() if name not in ("status", "reason")},
+    "signals": pl.List(pl.Struct({k: v for k, v in SIGNALS.items() if k != "recording_id"})),
+}
+
+
+def as_recordings(sources: Sequence[Source]) -> list[Recording]:
+    return [{field.name: getattr(s, field.name) for field in fields(s)} for s in sources]
+
+
+def input_hashes(recording: Recording) -> list[object]:
+    """What the reading of a recording depends on: its names and the content of its files."""
+    files = [recording["signals"], recording["video"], *recording["tables"]]
+    names = [recording[key] for key in ("recording_id", "trial", "stimulus", "order")]
+    return [*names, *(file and sha256(file) for file in files)]
+
+
+def by_file(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
+    """Recordings that lie in one file go together, so that it is read once."""
+    for _, group in groupby(recordings, key=lambda r: r["signals"] or r["recording_id"]):
+        yield list(group)
+
+
+def ingest_batch(
+    batch: Sequence[Recording],
+    *,
+    read: Read,
+    heart: str,
+    eda_unit: str | None,
+    root: Path,
+    synthetic: bool,
+) -> Iterator[tuple[str, Result]]:
+    """Read the recordings of one file; every one gets a row, whatever became of it."""
+    sources = [Source(**recording) for recording in batch]
+    for source, reading in read(sources, heart=heart, eda_unit=eda_unit):
+        if isinstance(reading, RecordingError):
+            status, reason, reading = "excluded", str(reading), Reading()
+        else:
+            status = "partial" if reading.missing else "ok"
+            reason = "; ".join(reading.missing)
+        row = _row(source, reading, root=root, synthetic=synthetic)
+        table = pl.DataFrame([row], schema=INGESTED, orient="row")
+        yield source.recording_id, Result(table, status, reason)
+
+
+def index(ingested: pl.DataFrame, ledger: pl.DataFrame, *, threshold: float) -> pl.DataFrame:
+    """The index: ratings binarised (rating > threshold is 1), status and reason; RECORDINGS."""
+    labels = [(pl.col(t) > threshold).cast(pl.Int8).alias(f"{t}_label") for t in TARGETS]
+    outcome = ledger.select("recording_id", "status", "reason")
+    joined = ingested.drop("signals").join(
+        outcome, on="recording_id", validate="1:1", maintain_order="left"
+    )
+    return joined.with_columns(labels).select(list(RECORDINGS))
+
+
+def signals(ingested: pl.DataFrame) -> pl.DataFrame:
+    """One row per recording and channel; schema.SIGNALS."""
+    rows = ingested.select("recording_id", "signals").explode("signals", empty_as_null=False)
+    return rows.unnest("signals").select(list(SIGNALS))
+
+
+def sources_only(table: pl.DataFrame) -> pl.DataFrame:
+    return table.select(list(SOURCES))
+
+
+@cache
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> dict[str, Any]:
+    video = source.video if reading.video_start is not None else None
+    return {
+        "recording_id": source.recording_id,
+        "subject": source.subject,
+        "trial": source.trial,
+        "stimulus": source.stimulus,
+        "synthetic": synthetic,
+        "order": source.order,
+        "video": video and video.relative_to(root).as_posix(),
+        "video_sha256": video and sha256(video),
+        "video_start": reading.video_start,
+        "signals_sha256": _content(reading.signals),
+        "duration": reading.duration,
+        **{target: reading.ratings.get(target) for target in TARGETS},
+        "signals": [asdict(signal) for signal in reading.signals],
+    }
+
+
+def _content(signals: Sequence[Signal]) -> str | None:
+    digest = hashlib.sha256()
+    for signal in signals:
+        digest.update(f"{signal.channel} {signal.unit} {signal.sampling_rate}".encode())
+        digest.update(signal.samples.tobytes())
+    return digest.hexdigest() if signals else None

@@ -1,0 +1,74 @@
+"""Where everything lies, from the folder of dvc.yaml."""
+
+from pathlib import Path
+
+DATA = Path("data")
+RUNS = Path("runs")
+RESULTS = Path("results")
+CACHE = Path(".cache")
+LEAKAGE = RESULTS / "leakage.json"
+REPORT = RESULTS / "report.html"
+
+
+def asset(name: str) -> Path:
+    """The one file of an asset; raises FileNotFoundError if it was not fetched."""
+    files = sorted(Path("assets", name).glob("*"))
+    if len(files) != 1:
+        raise FileNotFoundError(f"assets/{name}: not fetched; run `dvc repro assets`")
+    return files[0]
+
+
+def twin(dataset: str) -> Path:
+    return DATA / "twins" / dataset
+
+
+def index(dataset: str) -> Path:
+    return DATA / dataset / "recordings.parquet"
+
+
+def sources(dataset: str) -> Path:
+    return DATA / dataset / "sources.parquet"
+
+
+def signals(dataset: str) -> Path:
+    return DATA / dataset / "signals"
+
+
+def openface(dataset: str) -> Path:
+    return DATA / dataset / "openface"
+
+
+def crops(dataset: str) -> Path:
+    return DATA / dataset / "crops"
+
+
+def physio(dataset: str) -> Path:
+    return DATA / dataset / "physio"
+
+
+def features(dataset: str) -> Path:
+    return DATA / dataset / "features"
+
+
+def handcraft(dataset: str) -> Path:
+    return DATA / dataset / "handcraft.parquet"
+
+
+def folds(dataset: str) -> Path:
+    return DATA / dataset / "folds.parquet"
+
+
+def pretrained(corpus: str) -> Path:
+    return RUNS / f"pretrain-{corpus}"
+
+
+def run(dataset: str, system: str) -> Path:
+    return RUNS / f"{dataset}-{system}"
+
+
+def predictions(dataset: str, system: str) -> Path:
+    return run(dataset, system) / "predictions.parquet"
+
+
+def result(dataset: str, system: str) -> Path:
+    return RESULTS / f"{dataset}-{system}.json"

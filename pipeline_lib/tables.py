@@ -1,0 +1,65 @@
+"""The only Parquet IO: tables are written whole or not at all, in shards of one subject."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline_lib.schema import Schema, validate
+
+
+def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then sync it and put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a table; the same rows give the same bytes."""
+    atomic_write(path, lambda temporary: table.write_parquet(temporary, compression="zstd"))
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    atomic_write(path, lambda temporary: temporary.write_text(text))
+
+
+def read_table(path: Path, schema: Schema) -> pl.DataFrame:
+    """Read a table and check it; raises SchemaError that names the file."""
+    return validate(pl.read_parquet(path, hive_partitioning=False), schema, str(path))
+
+
+def shard(folder: Path, subject: str) -> Path:
+    """The file of one subject in a sharded table."""
+    return folder / f"{subject}.parquet"
+
+
+def read_shards(folder: Path, schema: Schema, subjects: Iterable[str]) -> pl.DataFrame:
+    """Read the subjects' shards, in the order given; a subject without rows has no shard."""
+    shards = [read_table(path, schema) for s in subjects if (path := shard(folder, s)).exists()]
+    return pl.concat(shards) if shards else pl.DataFrame(schema=dict(schema))
+
+
+def read_recording(
+    folder: Path, schema: Schema, *, subject: str, recording_id: str
+) -> pl.DataFrame:
+    """Read the rows of one recording without loading those of its subject's others."""
+    path = shard(folder, subject)
+    if not path.exists():
+        return pl.DataFrame(schema=dict(schema))
+    rows = pl.scan_parquet(path).filter(pl.col("recording_id") == recording_id).collect()
+    return validate(rows, schema, str(path))

@@ -1,0 +1,270 @@
+"""The one training loop: epochs, early stopping, checkpoints and resuming; no other IO.
+
+Each epoch draws its batches, and seeds torch, from (seed, epoch) alone. A run that was killed and
+resumed therefore ends with the very weights of one that was never disturbed.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence, Sized
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline_lib import schema, tables
+
+Floats = npt.NDArray[np.float64]
+Batch = dict[str, Tensor]  # first axis of each: items; "labels" holds the targets, if any
+Loss = Callable[[nn.Module, Batch], Tensor]
+Schedule = Callable[[float], float]  # epochs done, with fraction -> factor of the learning rate
+
+log = logging.getLogger(__name__)
+
+
+class TrainingError(RuntimeError):
+    """Training cannot start or go on; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training data came to; losses are means over items."""
+
+    number: int  # from 1
+    train_loss: float
+    validation_loss: float | None  # None: nothing to validate on
+    best: bool  # the model's weights after this epoch are the best so far
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """A system trained on one fold."""
+
+    scores: pl.DataFrame  # recording_id, target, score: one row a test recording and target
+    history: list[Epoch]
+    model: nn.Module  # with the weights of the best epoch
+
+
+def constant(epoch: float) -> float:
+    return 1.0
+
+
+def warmup_cosine(*, warmup: int, epochs: int) -> Schedule:
+    """Linear from 0 to 1 over `warmup` epochs, then half a cosine down to 0 at `epochs`."""
+
+    def factor(epoch: float) -> float:
+        if epoch < warmup:
+            return epoch / warmup
+        return 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / max(epochs - warmup, 1)))
+
+    return factor
+
+
+def label_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean binary cross-entropy of the model's logits (B, n_outputs) with batch["labels"]."""
+    logits: Tensor = model(**_inputs(batch))
+    return binary_cross_entropy_with_logits(logits, batch["labels"])
+
+
+def fit(
+    model: nn.Module,
+    loss: Loss,
+    train: Dataset[Batch],
+    validation: Dataset[Batch] | None,
+    *,
+    optimiser: Optimizer,
+    schedule: Schedule = constant,
+    epochs: int,
+    batch_size: int,
+    patience: int,
+    seed: int,
+    checkpoint: Path | None,
+) -> Iterator[Epoch]:
+    """Train `model` in place and yield after every epoch; it ends with its best weights.
+
+    validation : its mean loss chooses the best epoch; None: every epoch counts as better
+    patience   : epochs without a better validation loss before training stops
+    checkpoint : written after every epoch, and resumed from if it is there: then its epochs are
+                 yielded first. Name it after all that the run depends on (data, params, code):
+                 nothing inside tells one run's file from another's
+
+    Device and precision are accelerate's: a GPU if there is one, ACCELERATE_MIXED_PRECISION.
+    Raises TrainingError when a loss is not finite.
+    """
+    n_batches = math.ceil(_size(train) / batch_size)
+    run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches))
+    if checkpoint is not None and checkpoint.exists():
+        run.load(checkpoint)
+    yield from tuple(run.history)
+    while len(run.history) < epochs and not _exhausted(run.history, patience):
+        epoch = run.advance(train, validation, batch_size=batch_size, seed=seed)
+        if checkpoint is not None:
+            run.save(checkpoint)
+        log.info("%s, of at most %d", epoch, epochs)
+        yield epoch
+    run.finish()
+
+
+def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) -> Floats:
+    """The model's probabilities (n_items, n_outputs), in the order of the data."""
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        batches = (_to(batch, device) for batch in DataLoader(data, batch_size))
+        logits = [model(**_inputs(batch)).double().cpu() for batch in batches]
+    scores: Floats = torch.cat(logits).sigmoid().numpy()
+    return scores
+
+
+def by_role(table: pl.DataFrame, fold: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The rows of each role in the fold (schema.FOLDS); raises TrainingError if one has none."""
+    roles = {
+        role: table.join(fold.filter(role=role), on="recording_id", how="semi")
+        for role in ("train", "validation", "test")
+    }
+    for role, rows in roles.items():
+        if rows.is_empty():
+            raise TrainingError(
+                f"fold {fold['fold'].unique().to_list()}: none of the recordings with role {role} "
+                f"can be used by this system; see the ledgers, or take fewer splits.folds"
+            )
+    return roles
+
+
+def score_table(recording_ids: Sequence[str], scores: Floats) -> pl.DataFrame:
+    """Scores (n_recordings, 2), columns as TARGETS, as rows recording_id, target, score."""
+    columns = {target: scores[:, i] for i, target in enumerate(schema.TARGETS)}
+    table = pl.DataFrame({"recording_id": recording_ids, **columns})
+    return table.unpivot(index="recording_id", variable_name="target", value_name="score")
+
+
+def derive_seed(*parts: int) -> int:
+    """One seed from several numbers: unlike their sum, different parts do not meet."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+class _Run:
+    """A model on its way: what a checkpoint holds, and the step from one epoch to the next."""
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, optimiser: Optimizer, factor: Callable[[int], float]
+    ) -> None:
+        from accelerate import Accelerator
+
+        self.accelerator = Accelerator()
+        self.loss = loss
+        self.optimiser = optimiser
+        self.scheduler = LambdaLR(optimiser, factor)
+        self.model, self.stepper = self.accelerator.prepare(model, optimiser)
+        self.history: list[Epoch] = []
+        self.best: dict[str, Tensor] = {}
+
+    def advance(
+        self,
+        train: Dataset[Batch],
+        validation: Dataset[Batch] | None,
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> Epoch:
+        """Train for one epoch, validate, and remember the weights if they are the best."""
+        number = len(self.history) + 1
+        torch.manual_seed(derive_seed(seed, number))  # dropout and masks
+        order = torch.Generator().manual_seed(derive_seed(seed, number))
+        batches = DataLoader(train, batch_size, shuffle=True, generator=order)
+        train_loss = self._train(batches, number)
+        validation_loss = None
+        if validation is not None:
+            validation_loss = self._validate(DataLoader(validation, batch_size))
+        best = _is_best(validation_loss, self.history)
+        if best:
+            self.best = {name: x.detach().clone() for name, x in self.model.state_dict().items()}
+        epoch = Epoch(number, train_loss, validation_loss, best)
+        self.history.append(epoch)
+        return epoch
+
+    def _train(self, batches: DataLoader[Batch], number: int) -> float:
+        self.model.train()
+        total = 0.0
+        for i, batch in enumerate(batches, start=1):
+            value = self.loss(self.model, _to(batch, self.accelerator.device))
+            if not value.isfinite():
+                raise TrainingError(
+                    f"epoch {number}, batch {i} of {len(batches)}: the loss is {value.item()} at "
+                    f"learning rate {self.scheduler.get_last_lr()[-1]:.3g}; lower learning_rate, "
+                    f"or look for NaN and infinity in the data"
+                )
+            self.accelerator.backward(value)
+            self.stepper.step()
+            self.stepper.zero_grad()
+            self.scheduler.step()
+            total += value.item() * _n_items(batch)
+        return total / _size(batches.dataset)
+
+    def _validate(self, batches: DataLoader[Batch]) -> float:
+        self.model.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for batch in batches:
+                value = self.loss(self.model, _to(batch, self.accelerator.device))
+                total += value.item() * _n_items(batch)
+        return total / _size(batches.dataset)
+
+    def save(self, path: Path) -> None:
+        """Write all that going on needs; a kill leaves the old file or the new one, whole."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "best": self.best,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+        tables.atomic_write(path, lambda file: torch.save(state, file))
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.best = state["best"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+    def finish(self) -> None:
+        """Put the best weights into the model and take accelerate's wrapping off it."""
+        self.model.load_state_dict(self.best)
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+
+
+def _is_best(validation_loss: float | None, history: list[Epoch]) -> bool:
+    earlier = [epoch.validation_loss for epoch in history if epoch.validation_loss is not None]
+    return validation_loss is None or validation_loss < min(earlier, default=math.inf)
+
+
+def _exhausted(history: list[Epoch], patience: int) -> bool:
+    """Whether the last `patience` epochs brought nothing better."""
+    return len(history) >= patience and not any(epoch.best for epoch in history[-patience:])
+
+
+def _inputs(batch: Batch) -> Batch:
+    return {name: x for name, x in batch.items() if name != "labels"}
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return {name: x.to(device) for name, x in batch.items()}
+
+
+def _n_items(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
+
+
+def _size(data: Dataset[Batch]) -> int:
+    return len(cast(Sized, data))  # torch's Dataset does not promise a length; ours have one

@@ -1,0 +1,26 @@
+"""Write the real clips, and the real ECG and EDA, unaltered, as one BIDS data set."""
+
+from pathlib import Path
+
+from pipeline_lib import paths, sample
+
+CLIPS = (
+    "sad_then_laughing",
+    "neutral_then_smiling",
+    "talking",
+    "face_leaves",
+    "face_enters",
+    "no_face",
+)
+
+
+def main() -> None:
+    sample.write(
+        Path("data/raw/sample"),
+        clips={name: paths.asset(name) for name in CLIPS},
+        signals={name: paths.asset(name) for name in ("ECG", "EDA", "stimuli")},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Train one system on one data set, all folds: `python -m stages.train deap mvp`."""
+
+import sys
+from functools import partial
+from importlib import import_module
+
+from pipeline_lib import crossval, paths, tables, tracking
+from pipeline_lib.params import load_params
+from pipeline_lib.schema import FEATURES, FOLDS
+
+
+def main(dataset: str, system: str) -> None:
+    params = load_params()
+    module = import_module(f"models.{system}")
+    config = getattr(params.models[params.scale], system)
+    settings = {
+        "config": config,
+        "fps": params.store.fps,
+        "sampling_rate": params.physio.sampling_rate,
+        "seed": params.seed,
+    }
+    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    shards = sorted(paths.features(dataset).iterdir())
+    features = tables.read_shards(paths.features(dataset), FEATURES, [s.stem for s in shards])
+    out = paths.run(dataset, system)
+    with tracking.stage_run(
+        "train", f"{dataset}-{system}", experiment=params.execution.experiment, params=settings
+    ) as run:
+        checkpoints = crossval.checkpoint_folder(
+            out.name, module.train_fold, settings, [*shards, paths.folds(dataset)]
+        )
+        results = crossval.run(
+            partial(module.train_fold, features, **settings),
+            folds,
+            checkpoints=checkpoints,
+            execution=params.execution,
+            label=out.name,
+        )
+        crossval.write(out, results, folds, features)
+        crossval.log(run, results)
+        crossval.discard(checkpoints)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,64 @@
+"""params.yaml: what is wrong in it is an error that names the key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline_lib.params import ParamsError, load_params
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text())
+    return loaded
+
+
+def load(content: dict[str, Any], folder: Path) -> object:
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("physio.smaplig_rate", 128.0, "physio.smaplig_rate: Extra inputs"),
+        ("physio.sampling_rate", "128 Hz", "physio.sampling_rate: Input should be a valid number"),
+        ("physio.sampling_rate", -1.0, "physio.sampling_rate: Input should be greater than 0"),
+        ("physio.EDA.high", 70.0, "EDA.high = 70.0 Hz is not below sampling_rate / 2 = 64.0"),
+        ("physio.PPG.low", 9.0, "low = 9.0 Hz is not below high = 8.0 Hz"),
+        ("crop.large", "60%", "crop.large: Input should be a valid number"),
+        ("scale", "huge", "scale: Input should be 'tiny' or 'paper'"),
+        ("datasets.deap.layout", "DEAP", "datasets.deap.layout: Input should be"),
+        ("twins.deap.effect", 1.5, "twins.deap.effect: Input should be less than or equal to 1"),
+        ("trained_on", ["deep"], "trained_on names ['deep']"),
+        ("pretraining", "kinetics", "pretraining names kinetics"),
+        ("models.tiny.mvp.heads", 7, "dim = 64 is not a multiple of heads = 7"),
+        ("models.tiny.videomae.patch_size", 15, "not whole patches of patch_size = 15 px"),
+        ("assets.face_landmarker.sha256", "64184e", "assets.face_landmarker.sha256"),
+    ],
+)
+def test_wrong_param_names_its_key(
+    content: dict[str, Any], tmp_path: Path, key: str, value: object, said: str
+) -> None:
+    *above, last = key.split(".")
+    section = content
+    for name in above:
+        section = section[name]
+    section[last] = value
+    with pytest.raises(ParamsError) as error:
+        load(content, tmp_path)
+    assert said in str(error.value)
+
+
+def test_missing_param_names_its_key(content: dict[str, Any], tmp_path: Path) -> None:
+    del content["openface"]["timeout"]
+    with pytest.raises(ParamsError, match=r"openface\.timeout: Field required"):
+        load(content, tmp_path)
+
+
+def test_sections_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_params().crop.large = 2.0
