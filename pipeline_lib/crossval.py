@@ -2,11 +2,11 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -17,22 +17,22 @@ from pipeline_lib.schema import HISTORY, PREDICTIONS, TARGETS, validate
 
 if TYPE_CHECKING:
     from pipeline_lib.tracking import Run
-    from pipeline_lib.training import FoldResult
+    from pipeline_lib.training import Epoch, FoldResult
 
-TrainFold = Callable[..., "FoldResult"]
+Out = TypeVar("Out")
 
 
 def run(
-    train_fold: TrainFold,
+    train_fold: Callable[..., Out],
     folds: pl.DataFrame,
     *,
     checkpoints: Path,
     execution: Execution,
     label: str,
-) -> dict[int, "FoldResult"]:
+) -> dict[int, Out]:
     """Train all folds, side by side on the CPU and one after the other on a GPU.
 
-    train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> FoldResult
+    train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> result
     checkpoints : folder that outlives a kill; the next run goes on from there
     """
     import torch
@@ -45,8 +45,8 @@ def run(
 
 
 def _train(
-    number: int, *, train_fold: TrainFold, folds: pl.DataFrame, checkpoints: Path
-) -> tuple[int, "FoldResult"]:
+    number: int, *, train_fold: Callable[..., Out], folds: pl.DataFrame, checkpoints: Path
+) -> tuple[int, Out]:
     checkpoint = checkpoints / f"fold-{number}.pt"
     return number, train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
 
@@ -77,21 +77,21 @@ def predictions(
     )
 
 
-def history(results: Mapping[int, "FoldResult"]) -> pl.DataFrame:
+def history(epochs: Mapping[int, Sequence["Epoch"]]) -> pl.DataFrame:
     """Losses by fold and epoch; schema.HISTORY."""
     rows = [
         {"fold": fold, "epoch": e["number"], **{k: v for k, v in e.items() if k != "number"}}
-        for fold, result in results.items()
-        for e in map(asdict, result.history)
+        for fold, passed in epochs.items()
+        for e in map(asdict, passed)
     ]
     return pl.DataFrame(rows, schema=dict(HISTORY))
 
 
-def log(run: "Run", results: Mapping[int, "FoldResult"]) -> None:
+def log(run: "Run", epochs: Mapping[int, Sequence["Epoch"]]) -> None:
     """Give each fold a run of its own with its curves."""
-    for number, result in results.items():
+    for number, passed in epochs.items():
         with run.fold(number) as child:
-            for epoch in result.history:
+            for epoch in passed:
                 losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
                 known = {name: value for name, value in losses.items() if value is not None}
                 child.metrics(known, step=epoch.number)
@@ -117,4 +117,5 @@ def write(
 ) -> None:
     scores = {number: result.scores for number, result in results.items()}
     tables.write_table(predictions(scores, folds, labels), out / "predictions.parquet")
-    tables.write_table(history(results), out / "history.parquet")
+    epochs = {number: result.history for number, result in results.items()}
+    tables.write_table(history(epochs), out / "history.parquet")

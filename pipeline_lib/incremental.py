@@ -26,7 +26,6 @@ from pipeline_lib.recordings import RecordingError
 from pipeline_lib.schema import LEDGER, Schema, validate
 
 Recording = dict[str, Any]  # a row of the index
-LEDGER_FILE = "_ledger.parquet"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def in_batches(recordings: Sequence[Recording], *, size: int) -> list[Sequence[R
 
 def keys(out: Path) -> dict[str, str]:
     """Of a finished stage: what stands for each recording's content in the next one's inputs."""
-    ledger = tables.read_table(out / LEDGER_FILE, LEDGER)
+    ledger = tables.read_table(paths.ledger(out), LEDGER)
     return {row["recording_id"]: f"{row['status']} {row['key']}" for row in ledger.to_dicts()}
 
 
@@ -133,7 +132,7 @@ def write(result: Run, out: Path, *, schema: Schema) -> None:
     """Write the rows of all recordings as one shard a subject, and the ledger beside them."""
     for subject, rows in by_subject(result):
         tables.write_table(validate(rows, schema, str(out)), tables.shard(out, subject))
-    tables.write_table(result.ledger, out / LEDGER_FILE)
+    tables.write_table(result.ledger, paths.ledger(out))
 
 
 def check_failures(ledger: pl.DataFrame, *, stage: str, max_failed: float) -> None:

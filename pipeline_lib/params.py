@@ -267,7 +267,9 @@ class Params(Section):
             if unknown:
                 raise ValueError(f"{key} names {unknown}, not among datasets {list(self.datasets)}")
         if self.pretraining not in self.corpora:
-            raise ValueError(f"pretraining names {self.pretraining}, not among {list(self.corpora)}")
+            raise ValueError(
+                f"pretraining names {self.pretraining}, not among {list(self.corpora)}"
+            )
         return self
 
 

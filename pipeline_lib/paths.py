@@ -59,11 +59,16 @@ def folds(dataset: str) -> Path:
 
 
 def pretrained(corpus: str) -> Path:
+    """Holds fold-0, fold-1, ...: models in Hugging Face format."""
     return RUNS / f"pretrain-{corpus}"
 
 
 def run(dataset: str, system: str) -> Path:
     return RUNS / f"{dataset}-{system}"
+
+
+def fold(run: Path, number: int) -> Path:
+    return run / f"fold-{number}"
 
 
 def predictions(dataset: str, system: str) -> Path:
@@ -72,3 +77,8 @@ def predictions(dataset: str, system: str) -> Path:
 
 def result(dataset: str, system: str) -> Path:
     return RESULTS / f"{dataset}-{system}.json"
+
+
+def ledger(out: Path) -> Path:
+    """The ledger of a stage that works recording by recording."""
+    return out / "_ledger.parquet"

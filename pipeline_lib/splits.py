@@ -71,19 +71,20 @@ def make_folds(index: pl.DataFrame, *, folds: int, validation: float, seed: int)
     return validate(pl.concat(parts), FOLDS, "folds")
 
 
-def pretraining_subjects(
+def pretraining_list(
     folds: Mapping[str, pl.DataFrame], corpus: Sequence[str], *, fold: int
-) -> set[tuple[str, str]]:
-    """(data set, subject) whose videos self-supervised pre-training may see for a test fold.
+) -> pl.DataFrame:
+    """Recordings that self-supervised pre-training sees before a test fold is predicted.
 
-    A corpus leaves out the test subjects of that fold in each of its data sets.
+    A corpus leaves out the test subjects of that fold in each of its data sets, even though it
+    reads no labels. Columns dataset, recording_id, subject.
     """
-    return {
-        (dataset, subject)
+    return pl.concat(
+        folds[dataset]
+        .filter(pl.col("fold") == fold, pl.col("role") != "test")
+        .select(pl.lit(dataset).alias("dataset"), "recording_id", "subject")
         for dataset in corpus
-        for role in ("train", "validation")
-        for subject in with_role(folds[dataset], fold, role)["subject"]
-    }
+    )
 
 
 def fitted_on(
@@ -98,7 +99,8 @@ def fitted_on(
         for role in ("train", "validation")
     }
     if corpus:
-        steps["pretrain"] = pretraining_subjects(folds, corpus, fold=fold)
+        seen = pretraining_list(folds, corpus, fold=fold)
+        steps["pretrain"] = set(seen.select("dataset", "subject").iter_rows())
     return steps
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,25 @@ def shard(folder: Path, subject: str) -> Path:
     return folder / f"{subject}.parquet"
 
 
-def read_shards(folder: Path, schema: Schema, subjects: Iterable[str]) -> pl.DataFrame:
-    """Read the subjects' shards, in the order given; a subject without rows has no shard."""
-    shards = [read_table(path, schema) for s in subjects if (path := shard(folder, s)).exists()]
-    return pl.concat(shards) if shards else pl.DataFrame(schema=dict(schema))
+def shards(folder: Path) -> list[Path]:
+    """The shards of a table, by subject."""
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("_"))
+
+
+def read_shards(folder: Path, schema: Schema, where: pl.Expr | None = None) -> pl.DataFrame:
+    """Read all subjects' rows, or those of them that fulfil `where`, without loading the others."""
+    parts = [
+        pl.scan_parquet(path).filter(where if where is not None else True).collect()
+        for path in shards(folder)
+    ]
+    table = pl.concat(parts) if parts else pl.DataFrame(schema=dict(schema))
+    return validate(table, schema, str(folder))
+
+
+def read_subject(folder: Path, schema: Schema, subject: str) -> pl.DataFrame:
+    """Read one subject's rows; a subject without rows has no shard."""
+    path = shard(folder, subject)
+    return read_table(path, schema) if path.exists() else pl.DataFrame(schema=dict(schema))
 
 
 def read_recording(

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline_lib import schema, tables
+from pipeline_lib import schema, seeds, tables
 
 Floats = npt.NDArray[np.float64]
 Batch = dict[str, Tensor]  # first axis of each: items; "labels" holds the targets, if any
@@ -147,11 +147,6 @@ def score_table(recording_ids: Sequence[str], scores: Floats) -> pl.DataFrame:
     return table.unpivot(index="recording_id", variable_name="target", value_name="score")
 
 
-def derive_seed(*parts: int) -> int:
-    """One seed from several numbers: unlike their sum, different parts do not meet."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
-
-
 class _Run:
     """A model on its way: what a checkpoint holds, and the step from one epoch to the next."""
 
@@ -178,8 +173,8 @@ class _Run:
     ) -> Epoch:
         """Train for one epoch, validate, and remember the weights if they are the best."""
         number = len(self.history) + 1
-        torch.manual_seed(derive_seed(seed, number))  # dropout and masks
-        order = torch.Generator().manual_seed(derive_seed(seed, number))
+        torch.manual_seed(seeds.derive(seed, number))  # dropout and masks
+        order = torch.Generator().manual_seed(seeds.derive(seed, number))
         batches = DataLoader(train, batch_size, shuffle=True, generator=order)
         train_loss = self._train(batches, number)
         validation_loss = None

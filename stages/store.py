@@ -20,8 +20,8 @@ def main(dataset: str) -> None:
         params={"store": params.store, "window_start": settings.window_start},
     ) as run:
         for (subject,), recordings in index.group_by("subject", maintain_order=True):
-            openface = tables.read_shards(paths.openface(dataset), OPENFACE, [str(subject)])
-            physio = tables.read_shards(paths.physio(dataset), PHYSIO, [str(subject)])
+            openface = tables.read_subject(paths.openface(dataset), OPENFACE, str(subject))
+            physio = tables.read_subject(paths.physio(dataset), PHYSIO, str(subject))
             rows = [
                 store.features(
                     recording,

@@ -3,6 +3,7 @@
 import sys
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 from pipeline_lib import crossval, paths, tables, tracking
 from pipeline_lib.params import load_params
@@ -13,21 +14,23 @@ def main(dataset: str, system: str) -> None:
     params = load_params()
     module = import_module(f"models.{system}")
     config = getattr(params.models[params.scale], system)
-    settings = {
+    settings: dict[str, Any] = {
         "config": config,
         "fps": params.store.fps,
         "sampling_rate": params.physio.sampling_rate,
         "seed": params.seed,
     }
     folds = tables.read_table(paths.folds(dataset), FOLDS)
-    shards = sorted(paths.features(dataset).iterdir())
-    features = tables.read_shards(paths.features(dataset), FEATURES, [s.stem for s in shards])
+    features = tables.read_shards(paths.features(dataset), FEATURES)
     out = paths.run(dataset, system)
     with tracking.stage_run(
         "train", f"{dataset}-{system}", experiment=params.execution.experiment, params=settings
     ) as run:
         checkpoints = crossval.checkpoint_folder(
-            out.name, module.train_fold, settings, [*shards, paths.folds(dataset)]
+            out.name,
+            module.train_fold,
+            settings,
+            [*tables.shards(paths.features(dataset)), paths.folds(dataset)],
         )
         results = crossval.run(
             partial(module.train_fold, features, **settings),
@@ -37,7 +40,7 @@ def main(dataset: str, system: str) -> None:
             label=out.name,
         )
         crossval.write(out, results, folds, features)
-        crossval.log(run, results)
+        crossval.log(run, {number: result.history for number, result in results.items()})
         crossval.discard(checkpoints)
 
 

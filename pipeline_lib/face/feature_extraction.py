@@ -1,0 +1,140 @@
+"""The embedded extractor: OpenFace 2.2's command line and CSV, on MediaPipe's face landmarker.
+
+    python -m pipeline_lib.face.feature_extraction -f VIDEO [-f VIDEO ...] -out_dir DIR
+
+Exit codes: 0 every CSV is written; 1 it cannot start (model or system library missing); 2 wrong
+usage; 3 some inputs failed, each with a line on standard error, and the others are written.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline_lib import paths
+from pipeline_lib.face import action_units, gaze, pose
+from pipeline_lib.face.landmarker import (
+    Detect,
+    DetectionError,
+    Face,
+    SetupError,
+    check_libraries,
+    face_tracker,
+)
+from pipeline_lib.face.landmarks import ibug68
+from pipeline_lib.face.openface_csv import GROUPS, write_csv
+from pipeline_lib.schema import (
+    AU_INTENSITIES,
+    AU_PRESENCES,
+    GAZE_ANGLES,
+    GAZE_VECTORS,
+    LANDMARKS,
+    POSE,
+)
+from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
+
+COMMAND = "pipeline_lib.face.feature_extraction"
+
+WRITTEN, NO_SETUP, SOME_FAILED = 0, 1, 3  # exit codes; 2 is argparse's
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Extract every input; returns the exit code."""
+    options = _parse(arguments)
+    try:
+        options.out_dir.mkdir(parents=True, exist_ok=True)
+        check_libraries()
+        model = options.model or paths.asset("face_landmarker")
+        with face_tracker(model, quiet=options.q):
+            pass  # so that a model which does not load fails before any input is read
+    except (SetupError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return NO_SETUP
+    n_failed = 0
+    for video, name in zip(options.f, options.of, strict=True):
+        if problem := extract(video, options.out_dir / f"{name}.csv", model, options):
+            sys.stderr.write(f"{problem}\n")
+            n_failed += 1
+        elif not options.q:
+            sys.stdout.write(f"{video}: done\n")
+    return SOME_FAILED if n_failed else WRITTEN
+
+
+def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) -> str:
+    """Write a video's CSV; returns what is wrong with the video, "" if nothing."""
+    try:
+        with face_tracker(model, quiet=options.q) as detect:
+            write_csv(measure(video, detect, fps=options.fps), csv, options=options.groups)
+    except VideoError as error:
+        return str(error)
+    except DetectionError as error:
+        return f"{video}: {error}"
+    return ""
+
+
+def measure(video: Path, detect: Detect, *, fps: float | None) -> Iterator[dict[str, float]]:
+    """Yield one row a frame, in OpenFace's columns and units; without a face only its keys.
+
+    fps : Hz, of the frames to read; None reads all
+    """
+    indices = None if fps is None else at_rate(packet_times(video), fps=fps).tolist()
+    for frame in read_frames(video, indices=indices):
+        face = detect(frame)
+        height, width, _ = frame.rgb.shape
+        # MediaPipe tells no confidence of a face that it found.
+        found = 0.0 if face is None else 1.0
+        keys = {"frame": frame.index + 1, "timestamp": frame.time}
+        measured = {} if face is None else describe(face, width=width, height=height)
+        yield {**keys, "confidence": found, "success": found, **measured}
+
+
+def describe(face: Face, *, width: int, height: int) -> dict[str, float]:
+    """All of OpenFace's measurements of a face in a picture of this size in px."""
+    rotation = pose.rotation(face.transform)
+    landmarks = ibug68(face.points)
+    translation = pose.translation(face.transform, landmarks, width=width, height=height)
+    directions = gaze.directions(face.points, rotation)
+    return {
+        **dict(zip(GAZE_VECTORS, directions.ravel(), strict=True)),
+        **dict(zip(GAZE_ANGLES, gaze.angles(directions), strict=True)),
+        **dict(zip(POSE, (*translation, *pose.euler_angles(rotation)), strict=True)),
+        **dict(zip(LANDMARKS, landmarks[:, :2].T.ravel(), strict=True)),
+        **{
+            column: action_units.measure(face.blendshapes, column)
+            for column in (*AU_INTENSITIES, *AU_PRESENCES)
+        },
+    }
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {COMMAND}",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("--help", action="help")  # -h would swallow OpenFace's -hogalign
+    parser.add_argument("-f", type=Path, action="append", required=True, help="a video; repeatable")
+    parser.add_argument("-of", action="append", default=[], help="name of its CSV, in order")
+    parser.add_argument("-out_dir", type=Path, default=Path("processed"))
+    parser.add_argument("-q", action="store_true", help="quiet")
+    parser.add_argument("-fps", type=float, help="Hz, read only the frames nearest to this rate")
+    parser.add_argument("-model", type=Path, help="face_landmarker.task")
+    for group, columns in GROUPS.items():
+        parser.add_argument(
+            group, dest="groups", action="append_const", const=group, help=f"{columns[0]}, ..."
+        )
+    options = parser.parse_args(arguments)
+    if len(options.of) > len(options.f):
+        parser.error(f"{len(options.of)} -of for {len(options.f)} -f")
+    if options.fps is not None and not options.fps > 0:
+        parser.error(f"-fps is {options.fps}, not above 0")
+    options.groups = options.groups or list(GROUPS)
+    names = [name.removesuffix(".csv") for name in options.of]
+    options.of = names + [video.stem for video in options.f[len(names) :]]
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""OpenFace's CSV: written as version 2.2 does, read as versions 1 and 2 write it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from pipeline_lib.recordings import RecordingError
+from pipeline_lib.schema import (
+    AU_INTENSITIES,
+    AU_PRESENCES,
+    GAZE_ANGLES,
+    GAZE_VECTORS,
+    LANDMARKS,
+    POSE,
+)
+from pipeline_lib.tables import atomic_write
+
+KEYS = ("frame", "face_id", "timestamp", "confidence", "success")
+
+# What each option of the command adds, in the order of the file.
+GROUPS = {
+    "-gaze": (*GAZE_VECTORS, *GAZE_ANGLES),
+    "-pose": POSE,
+    "-2Dfp": LANDMARKS,
+    "-aus": (*AU_INTENSITIES, *AU_PRESENCES),
+}
+MEASUREMENTS = tuple(column for columns in GROUPS.values() for column in columns)
+
+# Decimals as OpenFace prints them.
+_DECIMALS = {
+    **dict.fromkeys(("frame", "face_id", "success"), 0),
+    **dict.fromkeys(("timestamp", *GAZE_ANGLES, *POSE[3:]), 3),
+    **dict.fromkeys(("confidence", *AU_INTENSITIES, *AU_PRESENCES), 2),
+    **dict.fromkeys(GAZE_VECTORS, 6),
+    **dict.fromkeys((*POSE[:3], *LANDMARKS), 1),
+}
+
+
+class CSVError(RecordingError):
+    """A file is not OpenFace's, or lacks columns; the message names it and what is wrong."""
+
+
+def write_csv(rows: Iterable[Mapping[str, float]], path: Path, *, options: Iterable[str]) -> None:
+    """Write one row a frame, as the rows come; the file appears once it is complete.
+
+    options : keys of GROUPS; columns that a row lacks are 0, as OpenFace's are without a face
+    """
+    chosen = frozenset(options)
+    columns = [*KEYS, *(name for group in GROUPS if group in chosen for name in GROUPS[group])]
+    line = ",".join(f"{{:.{_DECIMALS[name]}f}}" for name in columns) + "\n"
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w") as file:
+            file.write(",".join(columns) + "\n")
+            for row in rows:
+                file.write(line.format(*(row.get(name, 0.0) for name in columns)))
+
+    atomic_write(path, write)
+
+
+def read_csv(path: Path) -> pl.DataFrame:
+    """Read OpenFace's output: one row a frame, its measurements null where no face was found.
+
+    Returns frame (from 1), timestamp (s), confidence, success and MEASUREMENTS. Of several
+    faces in a frame the most confident stays. OpenFace leaves the last pose in frames where it
+    lost the face: that is masked with all the rest, and so is a frame with a value that is no
+    number. Raises CSVError if the file is damaged or a group of columns is missing.
+    """
+    table = _read_text(path)
+    _check_columns(table, path)
+    faces = [name for name in ("face_id",) if name in table.columns]  # version 1 has none
+    numbers = table.select(
+        pl.col(*KEYS[:1], *faces, *KEYS[2:], *MEASUREMENTS)
+        .str.strip_chars()
+        .cast(pl.Float64, strict=False)
+    )
+    damaged = numbers.filter(pl.any_horizontal(pl.col("frame", *KEYS[2:]).is_null())).height
+    if damaged:
+        raise CSVError(f"{path}: {damaged} of {numbers.height} rows are damaged")
+    seen = (pl.col("success") == 1) & pl.all_horizontal(
+        pl.col(*MEASUREMENTS).is_finite().fill_null(value=False)
+    )
+    order = ["frame", "success", "confidence", *faces]
+    return (
+        numbers.with_columns(success=seen)
+        .sort(order, descending=[False, True, True, False][: len(order)], maintain_order=True)
+        .unique("frame", keep="first", maintain_order=True)
+        .select(
+            pl.col("frame").cast(pl.Int64),
+            "timestamp",
+            pl.col("confidence").cast(pl.Float32),
+            "success",
+            pl.when("success").then(pl.col(*MEASUREMENTS)).cast(pl.Float32),
+        )
+    )
+
+
+def _read_text(path: Path) -> pl.DataFrame:
+    """Read all cells as text; some versions put a space before every name and value."""
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise CSVError(f"{path}: cannot be read as CSV: {error}") from None
+    return table.rename(str.strip)
+
+
+def _check_columns(table: pl.DataFrame, path: Path) -> None:
+    if lost := [name for name in KEYS if name not in (*table.columns, "face_id")]:
+        raise CSVError(f"{path}: not OpenFace's output, it has no column {', '.join(lost)}")
+    for option, columns in GROUPS.items():
+        if lost := [name for name in columns if name not in table.columns]:
+            raise CSVError(
+                f"{path}: {len(lost)} of {len(columns)} columns of {option} are missing "
+                f"({lost[0]}, ...); have {option} in openface.options"
+            )

@@ -1,0 +1,49 @@
+"""The head's position and rotation in OpenFace's camera: x right, y down, z into the picture."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# MediaPipe's camera has y up and z towards the viewer.
+_FLIP = np.diag([1.0, -1.0, -1.0])
+_MEDIAPIPE_FIELD_OF_VIEW = np.deg2rad(63.0)  # vertical, of its face geometry
+_MM_PER_CM = 10.0
+
+
+def rotation(transform: Floats) -> Floats:
+    """Rotation of the head (3, 3) out of MediaPipe's facial transformation matrix (4, 4)."""
+    return _FLIP @ transform[:3, :3] @ _FLIP
+
+
+def euler_angles(rotation: Floats) -> Floats:
+    """Rx, Ry, Rz in rad for which the rotation is Rx @ Ry @ Rz: OpenFace's pose_R."""
+    return np.array(
+        [
+            np.arctan2(-rotation[1, 2], rotation[2, 2]),
+            np.arcsin(np.clip(rotation[0, 2], -1, 1)),
+            np.arctan2(-rotation[0, 1], rotation[0, 0]),
+        ]
+    )
+
+
+def focal_length(*, width: int, height: int) -> float:
+    """What OpenFace assumes where nothing is told of the camera, in px."""
+    return (500 * width / 640 + 500 * height / 480) / 2
+
+
+def translation(transform: Floats, landmarks: Floats, *, width: int, height: int) -> Floats:
+    """Position of the middle of the 68 landmarks in mm: OpenFace's pose_T.
+
+    transform     : (4, 4), MediaPipe's facial transformation matrix, cm
+    landmarks     : (68, n_axes), px
+    width, height : of the picture, px
+
+    The depth is MediaPipe's, for OpenFace's longer focal length; it comes out about a tenth
+    farther than OpenFace's, whose model of the head is smaller.
+    """
+    focal = focal_length(width=width, height=height)
+    mediapipe_focal = height / 2 / np.tan(_MEDIAPIPE_FIELD_OF_VIEW / 2)
+    depth = -transform[2, 3] * _MM_PER_CM * focal / mediapipe_focal
+    x, y = landmarks[:, :2].mean(axis=0) - np.array([width, height]) / 2
+    return np.array([x * depth / focal, y * depth / focal, depth])

@@ -1,0 +1,181 @@
+"""Run a program with OpenFace's command line over several videos, whatever it does to itself.
+
+One process reads several videos, since loading the models costs seconds. Which of them is
+finished shows in the CSVs: a program that has begun the next CSV is done with the one before.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline_lib import paths
+from pipeline_lib.incremental import StageError
+
+START_UP = 60.0  # s allowed for the program to load its models
+POLL = 0.1  # s between looks at what it has written
+
+# It reports failed inputs by 0 (OpenFace) or 3 (the embedded one) and by a missing CSV. It could
+# not start at all: 1 models are missing, 2 wrong usage, 125 to 127 docker and shells.
+ENDED = (0, 3)
+NOT_STARTED = (1, 2, 125, 126, 127)
+
+
+class ExtractorError(StageError):
+    """The program cannot work on this machine, whatever the video."""
+
+
+class ExtractorMissing(ExtractorError):
+    """openface.command names a program that is not there."""
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str  # of its CSV
+    video: Path
+    seconds: float  # of computing that it may take
+
+
+@dataclass(frozen=True)
+class Outcome:
+    job: Job
+    csv: Path | None  # there until the next outcome is asked for; None: the job failed
+    problem: str = ""  # why it failed
+
+
+def program(command: str, options: str) -> list[str]:
+    """Words of the command line; `python` is the interpreter that runs this.
+
+    Raises ExtractorMissing if there is no such program.
+    """
+    words = shlex.split(command)
+    if words[:1] == ["python"]:
+        words[0] = sys.executable
+    elif not words or shutil.which(words[0]) is None:
+        raise ExtractorMissing(
+            f"openface.command = {command!r}: no such program; install OpenFace or name the "
+            "embedded extractor, python -m pipeline_lib.face.feature_extraction"
+        )
+    return words + shlex.split(options)
+
+
+def run(
+    jobs: Sequence[Job], *, words: Sequence[str], is_complete: Callable[[Job, Path], bool]
+) -> Iterator[Outcome]:
+    """Yield what becomes of each job, in order, each as soon as it is known.
+
+    is_complete : whether a CSV has all its rows; asked only when the program died
+
+    A job at which the program dies or hangs fails, and the program starts again with the next.
+    Raises ExtractorError if it does not even start.
+    """
+    remaining = list(jobs)
+    while remaining:
+        for outcome in _run_once(tuple(remaining), words, is_complete):
+            remaining.pop(0)
+            yield outcome
+
+
+def _run_once(
+    jobs: Sequence[Job], words: Sequence[str], is_complete: Callable[[Job, Path], bool]
+) -> Iterator[Outcome]:
+    """Yield the outcomes up to the first job at which the program dies: at least one."""
+    paths.CACHE.mkdir(exist_ok=True)
+    # Below the project, so that a program in a container sees the folder too.
+    with TemporaryDirectory(prefix="openface-", dir=paths.CACHE) as folder:
+        out, log = Path(folder).resolve(), Path(folder, "log")
+        process = _start(jobs, words, out, log)
+        try:
+            n_done, problem = yield from _follow(process, jobs, out)
+        finally:
+            _kill(process)
+        rest = jobs[n_done:]
+        if not any(_csv(out, job).exists() for job in jobs) and process.returncode in NOT_STARTED:
+            raise ExtractorError(f"{shlex.join(words)}: {problem}:\n{_said(log)}")
+        died = process.returncode not in ENDED
+        for job in rest:
+            csv = _csv(out, job)
+            if csv.exists() and (not died or is_complete(job, csv)):
+                yield Outcome(job, csv)
+                continue
+            yield Outcome(job, None, f"{job.video}: {problem}: {_said(log, job)}")
+            if died:
+                return
+
+
+def _start(
+    jobs: Sequence[Job], words: Sequence[str], out: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    # With the suffix, since OpenFace takes what follows a dot in a name for one.
+    files = [x for job in jobs for x in ("-f", str(job.video), "-of", f"{job.name}.csv")]
+    root = str(Path(__file__).parents[2])  # so that `python -m pipeline_lib...` is found anywhere
+    known = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [*words, *files, "-out_dir", str(out)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,  # OpenFace writes its errors to standard output
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(known)},
+            start_new_session=True,  # so that its children can be killed with it
+        )
+
+
+def _follow(
+    process: subprocess.Popen[bytes], jobs: Sequence[Job], out: Path
+) -> Generator[Outcome, None, tuple[int, str]]:
+    """Yield the jobs that the program has left behind; return how many, and how it ended."""
+    n_done, newest = 0, -1  # newest: the last job whose CSV is there, which may be unfinished
+    deadline = time.monotonic() + START_UP + jobs[0].seconds
+    while True:
+        ended = process.poll() is not None  # asked first: after it no CSV appears any more
+        latest = max((i for i, job in enumerate(jobs) if _csv(out, job).exists()), default=-1)
+        if latest > newest:
+            newest = latest
+            # It is at work on the newest or, if that is complete, on the next.
+            allowed = sum(job.seconds for job in jobs[newest : newest + 2])
+            deadline = time.monotonic() + START_UP + allowed
+        for job in jobs[n_done : max(newest, 0)]:
+            n_done += 1
+            if _csv(out, job).exists():
+                yield Outcome(job, _csv(out, job))
+            else:
+                yield Outcome(job, None, f"{job.video}: no CSV: {_said(out / 'log', job)}")
+        if ended:
+            return n_done, _how(process.returncode)
+        if time.monotonic() > deadline:
+            _kill(process)
+            return n_done, "killed, since it took longer than openface.timeout allows"
+        time.sleep(POLL)
+
+
+def _how(code: int) -> str:
+    """How a process ended, in words."""
+    if code < 0:
+        return f"killed by signal {-code} ({signal.strsignal(-code)})"
+    return f"ended with exit code {code} and no CSV" if code in ENDED else f"exit code {code}"
+
+
+def _csv(out: Path, job: Job) -> Path:
+    return out / f"{job.name}.csv"
+
+
+def _said(log: Path, job: Job | None = None) -> str:
+    """What the program wrote about a job, else its last lines."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    about = [line for line in lines if job and str(job.video) in line]
+    return " | ".join((about or [line for line in lines if line])[-3:]) or "it wrote nothing"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the program and its children, and wait for it; nothing if it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

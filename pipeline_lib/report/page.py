@@ -1,0 +1,230 @@
+"""The report: one page that opens from a file, loads nothing and says nothing of the machine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from pipeline_lib.report import figures, ledgers, real, results
+from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
+from pipeline_lib.report.style import CSS
+
+# A browser that reads this refuses to load anything from anywhere.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+SECTIONS = {
+    "real": "Real recordings",
+    "results": "Results",
+    "data": "Data",
+    "training": "Training",
+    "leakage": "Leakage audit",
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A data set that systems were trained on, and what came of it."""
+
+    recordings: pl.DataFrame  # schema.RECORDINGS
+    threshold: float  # rating <= threshold is label 0
+    effect: float | None  # planted in a synthetic twin; None: not known, as in real data
+    results: Mapping[str, results.Summary]  # system -> content of results/D-S.json
+    curves: Mapping[str, pl.DataFrame]  # system -> schema.HISTORY, of those trained by epochs
+
+    @property
+    def synthetic(self) -> bool:
+        return bool(self.recordings["synthetic"].any())
+
+
+@dataclass(frozen=True)
+class Real:
+    """What the stages made of the real sample recordings."""
+
+    recordings: pl.DataFrame  # schema.RECORDINGS
+    openface: pl.DataFrame  # schema.OPENFACE
+    crops: pl.DataFrame  # schema.CROPS
+    crop_ledger: pl.DataFrame  # schema.LEDGER of the crops
+    physio: pl.DataFrame  # schema.PHYSIO
+    tracked: str  # the recording whose action units are shown
+
+
+def render(
+    *,
+    scale: str,
+    trained: Mapping[str, Trained],
+    ledgers_by_set: ledgers.Ledgers,
+    audit: Mapping[str, Any],
+    corpus: str,
+    real_sample: Real,
+) -> str:
+    """The whole page.
+
+    scale          : tiny | paper
+    trained        : data set -> what came of it
+    ledgers_by_set : data set -> stage -> schema.LEDGER
+    audit          : content of results/leakage.json
+    corpus         : what our VideoMAE was pre-trained on, in words
+
+    Raises ValueError for a system without a place in report.published.SYSTEMS.
+    """
+    unknown = sorted({s for of_set in trained.values() for s in of_set.results} - set(SYSTEMS))
+    if unknown:
+        raise ValueError(f"{unknown}: no place in the tables; add them to published.SYSTEMS")
+    parts = {
+        "real": _real(real_sample),
+        "results": _results(trained, corpus=corpus),
+        "data": _data(trained, ledgers_by_set),
+        "training": _training(trained),
+        "leakage": _leakage(audit),
+    }
+    body = "".join(
+        f'<section id="{name}"><h2>{SECTIONS[name]}</h2>{content}</section>'
+        for name, content in parts.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Vultus: report</title><style>{CSS}</style>{figures.library()}</head>"
+        f"<body>{_header(scale, trained)}<main>{body}{_footer()}</main></body></html>\n"
+    )
+
+
+def _header(scale: str, trained: Mapping[str, Trained]) -> str:
+    links = "".join(f'<a href="#{name}">{title}</a>' for name, title in SECTIONS.items())
+    cards = [_card("scale", scale, "sizes of models and schedules")]
+    for name, of_set in trained.items():
+        subjects = of_set.recordings["subject"].n_unique()
+        kind = "synthetic twin" if of_set.synthetic else "real"
+        what = f"{of_set.recordings.height} recordings of {subjects} subjects"
+        cards.append(_card(f"{name.upper()}, {kind}", what.split()[0], what.split(" ", 1)[1]))
+    systems = dict.fromkeys(s for of_set in trained.values() for s in of_set.results)
+    cards.append(_card("systems", str(len(systems)), ", ".join(SYSTEMS[s].title for s in systems)))
+    return (
+        "<header><div><h1>Vultus</h1>"
+        '<p class="lead">Emotion from face video and physiology: recordings, from raw files to '
+        f"compared models.</p>{_banner(trained)}"
+        f'<div class="cards">{"".join(cards)}</div><nav>{links}</nav></div></header>'
+    )
+
+
+def _banner(trained: Mapping[str, Trained]) -> str:
+    twins = [name.upper() for name, of_set in trained.items() if of_set.synthetic]
+    if not twins:
+        return ""
+    are = "is a synthetic twin" if len(twins) == 1 else "are synthetic twins"
+    return (
+        f'<p class="banner"><b>{escape(" and ".join(twins))} {are}.</b> Their files have the real '
+        "layouts, but their faces come from a few free clips, their physiology from a simulator, "
+        "and the emotion in them was planted. Our scores on them show that the pipeline finds what "
+        "is there. They say nothing about the real data sets, and must not be compared with the "
+        "published figures beside them.</p>"
+    )
+
+
+def _card(title: str, number: str, words: str) -> str:
+    return (
+        f'<div class="card"><span>{escape(title)}</span><b>{escape(number)}</b>'
+        f"<span>{escape(words)}</span></div>"
+    )
+
+
+def _real(sample: Real) -> str:
+    of_clip = pl.col("recording_id") == sample.tracked
+    openface = sample.openface.filter(of_clip)
+    tracks = real.action_units_figure(openface, sample.crops.filter(of_clip))
+    stimuli = real.consecutive(sample.recordings, sample.physio)
+    first = sample.physio.filter(recording_id=next(iter(stimuli)))
+    return (
+        "<p>Unaltered recordings of real people, through the same stages as every data set.</p>"
+        "<h3>Faces</h3><p>The crops that a model sees, evenly spaced in time; grey where no face "
+        "was found in that very frame.</p>"
+        f"{real.contact_sheet(sample.crops, sample.crop_ledger)}"
+        f"<h3>From tears to laughter</h3><figure>{tracks}<figcaption>Action units of "
+        f"{escape(sample.tracked)}: a running median of five frames over the raw track. Extractor: "
+        f"{escape(str(openface['backend'][0]))}.</figcaption></figure>"
+        f"<h3>Heart</h3><figure>{real.heart_figure(first)}</figure>"
+        f"<h3>Skin</h3><figure>{real.skin_figure(sample.physio, stimuli)}<figcaption>"
+        f"{len(stimuli)} trials of one session, end to end; what lies between them is left out."
+        "</figcaption></figure>"
+    )
+
+
+def _results(trained: Mapping[str, Trained], *, corpus: str) -> str:
+    head = (
+        "<p>Weighted F1 in percent: mean ± standard deviation over the test folds, by subject; "
+        "small, the interval of all folds at once from a bootstrap over subjects. Published: "
+        f"{escape(SOURCE)}, Tables 3 and 4. HC: hand-crafted features.</p>"
+    )
+    return head + "".join(_result(name, of_set, corpus) for name, of_set in trained.items())
+
+
+def _result(name: str, of_set: Trained, corpus: str) -> str:
+    table_4 = results.table_4(
+        name, of_set.results, synthetic=of_set.synthetic, effect=of_set.effect
+    )
+    parts = [
+        f"<h3>{escape(name.upper())}: physiology, video and both"
+        f"{' (Table 4)' if name in TABLE_4 else ''}</h3>{table_4}",
+        "<p class='note'>The trivial systems look at no input, so they stand in every column."
+        + (" Valence is planted in the face alone, arousal in the physiology alone.</p>"
+           if of_set.synthetic else "</p>"),
+        f"<figure>{figures.scores_figure(of_set.results, dataset=name, effect=of_set.effect)}"
+        "</figure>",
+    ]  # fmt: skip
+    if name in TABLE_3:
+        table_3 = results.table_3(
+            name, of_set.results.get("videomae"), corpus=corpus, synthetic=of_set.synthetic
+        )
+        parts.append(
+            f"<h3>{escape(name.upper())}: valence from raw video (Table 3)</h3>{table_3}"
+            "<p class='note'>KAD: Kinetics-400, AMIGOS and DEAP.</p>"
+        )
+    parts.append(
+        f"<details><summary>{escape(name.upper())}: all scores of our systems</summary>"
+        f"{results.metrics_table(of_set.results)}</details>"
+    )
+    return "".join(parts)
+
+
+def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers) -> str:
+    distributions = "".join(
+        f"<h3>{escape(name.upper())}: ratings and labels</h3><figure>"
+        f"{figures.labels_figure(of_set.recordings, dataset=name, threshold=of_set.threshold)}"
+        f"<figcaption>Ratings above {of_set.threshold:g} (dashed) are label 1.</figcaption>"
+        "</figure>"
+        for name, of_set in trained.items()
+    )
+    return (
+        "<p>What became of every recording in every stage. Nothing is dropped in silence.</p>"
+        f"{ledgers.ledger_table(ledgers_by_set)}<h3>Reasons</h3>"
+        f"{ledgers.reasons_table(ledgers_by_set)}{distributions}"
+    )
+
+
+def _training(trained: Mapping[str, Trained]) -> str:
+    return (
+        "<p>A line a fold; the dot is the epoch that is kept: the lowest validation loss.</p>"
+        + "".join(
+            f"<h3>{escape(name.upper())}</h3>"
+            f"<figure>{figures.curves_figure(of_set.curves, dataset=name)}</figure>"
+            for name, of_set in trained.items()
+            if of_set.curves
+        )
+    )
+
+
+def _leakage(audit: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> str:
+    return (
+        "<p>For every system and fold: subjects, and copies of files by content, that it is "
+        "fitted on and tested on. One shared would have stopped the training.</p>"
+        f"{ledgers.leakage_table(audit)}"
+    )
+
+
+def _footer() -> str:
+    return (
+        "<footer>The same inputs give this page byte for byte. It loads nothing from any network."
+        "</footer>"
+    )

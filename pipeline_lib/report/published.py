@@ -1,0 +1,90 @@
+"""Tables 3 and 4 of the paper, and which of its rows and columns each of our systems answers.
+
+Source: V. Strizhkova et al., "MVP: Multimodal Emotion Recognition based on Video and
+Physiological Signals", ABAW workshop at ECCV 2024, hal-04869231. Weighted F1 in percent, mean
+and standard deviation over five folds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SOURCE = "Strizhkova et al., ABAW 2024, hal-04869231"
+
+MODALITIES = ("ECG+EDA", "video", "ECG+EDA+video")
+PHYSIO, VIDEO, BOTH = MODALITIES
+TARGETS = ("arousal", "valence")  # in the order of the paper's columns
+
+Score = tuple[int, int]  # mean, standard deviation; percent
+Row = Mapping[str, tuple[Score, Score]]  # modality -> arousal, valence
+
+# Table 4: data set -> method -> modality -> (arousal, valence)
+TABLE_4: Mapping[str, Mapping[str, Row]] = {
+    "amigos": {
+        "SVM (HC feat)": {
+            PHYSIO: ((51, 5), (60, 6)),
+            VIDEO: ((44, 8), (59, 3)),
+            BOTH: ((49, 8), (64, 3)),
+        },
+        "MLP (HC feat)": {
+            PHYSIO: ((57, 4), (63, 1)),
+            VIDEO: ((53, 5), (64, 5)),
+            BOTH: ((55, 5), (63, 3)),
+        },
+        "UniTransformer (adapted)": {PHYSIO: ((54, 4), (59, 4))},
+        "MultiTransformer (adapted)": {BOTH: ((56, 6), (61, 3))},
+        "VideoMAE": {VIDEO: ((53, 6), (59, 5))},
+        "UniAUTransformer": {VIDEO: ((56, 3), (63, 4))},
+        "UniPhysioTransformer": {PHYSIO: ((56, 3), (62, 4))},
+        "MVP (10s cut input)": {BOTH: ((55, 5), (60, 6))},
+        "MVP": {BOTH: ((58, 6), (66, 4))},
+    },
+    "deap": {
+        "MLP (HC feat)": {
+            PHYSIO: ((52, 3), (53, 2)),
+            VIDEO: ((51, 2), (54, 3)),
+            BOTH: ((52, 2), (55, 6)),
+        },
+        "VideoMAE": {VIDEO: ((52, 3), (60, 6))},
+        "MVP": {
+            PHYSIO: ((53, 6), (54, 4)),
+            VIDEO: ((54, 4), (57, 7)),
+            BOTH: ((55, 5), (61, 4)),
+        },
+    },
+}
+
+# Table 3: data set -> (self-supervised on, supervised on) -> valence; KAD is all three sets
+TABLE_3: Mapping[str, Mapping[tuple[str, str], Score]] = {
+    "amigos": {
+        ("Kinetics-400", "AMIGOS"): (49, 5),
+        ("KAD", "AMIGOS"): (50, 4),
+        ("Kinetics-400", "Kinetics-400 & AMIGOS"): (51, 6),
+        ("Kinetics-400", "KAD"): (59, 5),
+    },
+    "deap": {
+        ("Kinetics-400", "DEAP"): (52, 4),
+        ("KAD", "DEAP"): (55, 7),
+        ("Kinetics-400", "Kinetics-400 & DEAP"): (53, 5),
+        ("Kinetics-400", "KAD"): (60, 6),
+    },
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """One of ours: its name, what it is fed, and the paper's row that it answers, if any."""
+
+    title: str
+    modalities: tuple[str, ...]  # the columns that it fills
+    row: str | None
+
+
+# The trivial ones look at no input at all, so their score stands in every column.
+SYSTEMS: dict[str, System] = {
+    "svm": System("SVM (HC feat)", (BOTH,), "SVM (HC feat)"),
+    "mlp": System("MLP (HC feat)", (BOTH,), "MLP (HC feat)"),
+    "videomae": System("VideoMAE", (VIDEO,), "VideoMAE"),
+    "mvp": System("MVP", (BOTH,), "MVP"),
+    "majority": System("Majority class", MODALITIES, None),
+    "stratified": System("Stratified random", MODALITIES, None),
+}

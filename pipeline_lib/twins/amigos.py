@@ -1,0 +1,180 @@
+"""A synthetic AMIGOS: its exact layout, with its traps, a planted effect and real faces."""
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline_lib import params
+from pipeline_lib.datasets.amigos import (
+    CELLS,
+    ECG_LEFT,
+    ECG_RIGHT,
+    GSR,
+    LEAD_IN,
+    N_CHANNELS,
+    SAMPLING_RATE,
+    SHORT_VIDEOS,
+)
+from pipeline_lib.twins import faces, physiology
+from pipeline_lib.twins.folder import NOTICE, replaced, truncate
+from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan, rating
+from pipeline_lib.video.encode import Image, write_video
+
+Floats = npt.NDArray[np.float64]
+Cells = dict[str, npt.NDArray[Any]]  # of one video, by the names in CELLS
+
+LONG_VIDEOS = ("N1", "P1", "B1", "U1")
+N_CELLS = 20
+FRAME_RATE = 25  # Hz
+THRESHOLD = 4.5  # of ratings (MVP 4.3)
+SEGMENT = 20.0  # s, of the external annotation
+ECG_HEIGHT = 1000.0  # uV
+TRAPS = ("no video", "no self-assessment", "NaN in ECG", "truncated video", "empty video")
+_HEADER = b"MATLAB 5.0 MAT-file, synthetic".ljust(116)  # in place of one with the date
+
+
+def write(root: Path, *, twin: params.Twin, clips: Mapping[str, Path], jobs: int) -> None:
+    """Write the whole data set in place of `root`; the same twin gives the same bytes."""
+    import joblib
+
+    trials = plan(subjects=twin.subjects, trials=twin.trials, effect=twin.effect, seed=twin.seed)
+    traps = place_traps(TRAPS, subjects=twin.subjects, trials=twin.trials)
+    with replaced(root) as folder:
+        (folder / "SYNTHETIC.md").write_text(NOTICE.format(name="AMIGOS"))
+        joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(_write_subject)(folder, session, traps=traps, twin=twin, clips=clips)
+            for session in by_subject(trials)
+        )
+
+
+def _write_subject(
+    folder: Path,
+    session: Sequence[Trial],
+    *,
+    traps: Mapping[tuple[int, int], str],
+    twin: params.Twin,
+    clips: Mapping[str, Path],
+) -> None:
+    number = session[0].subject + 1
+    rng = np.random.default_rng([twin.seed, number])
+    look = faces.draw_look(session[0].subject, rng)
+    body = physiology.draw_body("ECG", seconds=LEAD_IN + twin.seconds, rng=rng)
+    film = faces.shoot(look, clips[look.actor.clip], width=twin.width, height=twin.height)
+    cells = {video: _unrecorded(video) for video in LONG_VIDEOS}
+    if number == twin.subjects and twin.trials < len(SHORT_VIDEOS):
+        missing = SHORT_VIDEOS[twin.trials]  # the missing trial: announced, and nothing else
+        cells[missing] = _unrecorded(missing)
+    for trial in session:
+        trap, video = traps.get((trial.subject, trial.trial)), SHORT_VIDEOS[trial.trial]
+        cells[video] = _recorded(video, trial, body, seconds=twin.seconds, trap=trap, rng=rng)
+        path = folder / f"Exp1_P{number:02d}_face" / f"P{number}_{video}_face.mov"
+        frames = _film(film, trial, seconds=twin.seconds, rng=rng)
+        _write_film(path, frames, trap=trap)
+    path = folder / f"Data_Preprocessed_P{number:02d}" / f"Data_Preprocessed_P{number:02d}.mat"
+    path.parent.mkdir()
+    path.write_bytes(_matrices(list(cells.values()), rng))
+
+
+def _unrecorded(video: str) -> Cells:
+    """The cells of a video: its ID, and nothing measured."""
+    nothing = np.empty((0, 0))
+    return dict(zip(CELLS, (nothing, np.empty((1, 0)), nothing, np.array([video])), strict=True))
+
+
+def _recorded(
+    video: str,
+    trial: Trial,
+    body: physiology.Body,
+    *,
+    seconds: float,
+    trap: str | None,
+    rng: np.random.Generator,
+) -> Cells:
+    ratings = _self_assessment(trial, rng)
+    cells = {
+        "joined_data": _samples(trial, body, seconds=seconds, rng=rng),
+        "labels_selfassessment": ratings,
+        "labels_ext_annotation": _external_annotation(trial, seconds=seconds, rng=rng),
+        "VideoIDs": np.array([video]),
+    }
+    if trap == "NaN in ECG":
+        cells["joined_data"][:, ECG_RIGHT] = np.nan
+    if trap == "no self-assessment":
+        cells["labels_selfassessment"] = np.empty((1, 0))
+    return cells
+
+
+def _samples(
+    trial: Trial, body: physiology.Body, *, seconds: float, rng: np.random.Generator
+) -> Floats:
+    """(n_times, 17): EEG is noise, both ECGs are one heart, GSR is in Ohm."""
+    span = {"lead_in": LEAD_IN, "seconds": seconds, "sampling_rate": SAMPLING_RATE}
+    ecg = physiology.heart(body, aroused=trial.body, **span, rng=rng)
+    conductance = physiology.skin_conductance(body, aroused=trial.body, **span, rng=rng)
+    samples = rng.normal(0, 5, (len(ecg), N_CHANNELS))
+    samples[:, ECG_RIGHT] = ECG_HEIGHT * ecg
+    samples[:, ECG_LEFT] = -0.7 * ECG_HEIGHT * ecg
+    samples[:, GSR] = 1e6 / conductance
+    return samples
+
+
+def _self_assessment(trial: Trial, rng: np.random.Generator) -> Floats:
+    """(1, 12): arousal, valence, dominance, liking, familiarity, then seven emotions."""
+    rated = [
+        rating(label, threshold=THRESHOLD, rng=rng) for label in (trial.arousal, trial.valence)
+    ]
+    others = rng.uniform(1, 9, 3).round(2)
+    return np.concatenate([rated, others, rng.integers(0, 2, 7)])[None]
+
+
+def _external_annotation(trial: Trial, *, seconds: float, rng: np.random.Generator) -> Floats:
+    """(n, 3) of 20 s each: segment, valence, arousal in [-1, 1]: the other order."""
+    n_segments = math.ceil(seconds / SEGMENT)
+    rated = rng.uniform(0.1, 1, (n_segments, 2)) * (
+        2 * np.array([trial.valence, trial.arousal]) - 1
+    )
+    return np.column_stack([np.arange(1, n_segments + 1), rated])
+
+
+def _matrices(cells: list[Cells], rng: np.random.Generator) -> bytes:
+    """A .mat file of 20 cells in no order; what was never shown has no ID either."""
+    from scipy.io import savemat
+
+    places = rng.permutation(N_CELLS)
+    columns = {name: np.empty((1, N_CELLS), object) for name in CELLS}
+    for name, column in columns.items():
+        column[0, :] = [np.empty((0, 0))] * N_CELLS
+        for place, cell in zip(places, cells, strict=False):
+            column[0, place] = cell[name]
+    file = io.BytesIO()
+    savemat(file, columns, do_compression=True)
+    return _HEADER + file.getvalue()[len(_HEADER) :]
+
+
+def _film(
+    film: faces.Film, trial: Trial, *, seconds: float, rng: np.random.Generator
+) -> Iterator[Image]:
+    """The lead-in, calm, then the expression of the trial's cue."""
+    expression: faces.Expression = "high" if trial.face else "low"
+    offsets = rng.random(2)
+    yield from faces.play(film, "calm", seconds=LEAD_IN, frame_rate=FRAME_RATE, offset=offsets[0])
+    yield from faces.play(
+        film, expression, seconds=seconds, frame_rate=FRAME_RATE, offset=offsets[1]
+    )
+
+
+def _write_film(path: Path, frames: Iterator[Image], *, trap: str | None) -> None:
+    if trap == "no video":
+        return
+    # With its index at the end a truncated MOV would be as unreadable as an empty one.
+    faststart = trap == "truncated video"
+    write_video(path, frames, frame_rate=FRAME_RATE, pixels="yuv420p", faststart=faststart)
+    if trap == "truncated video":
+        truncate(path, share=0.6)
+    if trap == "empty video":
+        truncate(path, share=0.0)

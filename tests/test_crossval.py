@@ -1,0 +1,53 @@
+"""Out-of-fold predictions are joined with the right labels, and runs go on after a kill."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline_lib import crossval
+
+FOLDS = pl.DataFrame(
+    {
+        "fold": pl.Series([0, 0, 1, 1], dtype=pl.Int32),
+        "recording_id": ["a_1", "b_1", "a_1", "b_1"],
+        "subject": ["a", "b", "a", "b"],
+        "role": ["test", "train", "train", "test"],
+    }
+)
+LABELS = pl.DataFrame(
+    {"recording_id": ["b_1", "a_1"], "valence_label": [0, 1], "arousal_label": [1, 1]}
+)
+
+
+def scores(name: str, score: float) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"recording_id": name, "target": ["valence", "arousal"], "score": [score, 1 - score]}
+    )
+
+
+def test_scores_meet_their_own_labels_and_folds() -> None:
+    table = crossval.predictions({0: scores("a_1", 0.2), 1: scores("b_1", 0.9)}, FOLDS, LABELS)
+    found = table.select("recording_id", "subject", "fold", "target", "label", "score").rows()
+    assert found == [
+        ("a_1", "a", 0, "arousal", 1, 0.8),
+        ("b_1", "b", 1, "arousal", 1, pytest.approx(0.1)),
+        ("a_1", "a", 0, "valence", 1, 0.2),
+        ("b_1", "b", 1, "valence", 0, 0.9),
+    ]
+
+
+def test_a_score_of_a_training_recording_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"does not test: \['b_1', 'b_1'\]"):
+        crossval.predictions({0: scores("b_1", 0.5)}, FOLDS, LABELS)
+
+
+def test_checkpoints_lie_elsewhere_for_other_params_or_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    def folder(content: str, depth: int) -> Path:
+        data.write_text(content)
+        return crossval.checkpoint_folder("run", crossval.run, {"depth": depth}, [data])
+
+    assert folder("x", 1) == folder("x", 1)
+    assert len({folder("x", 1), folder("y", 1), folder("x", 2)}) == 3

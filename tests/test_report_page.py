@@ -1,0 +1,246 @@
+"""The whole page: complete, the same every time, and quiet."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+
+import neurokit2 as nk
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from pipeline_lib import schema
+from pipeline_lib.evaluation import summarise
+from pipeline_lib.params import Evaluation
+from pipeline_lib.report import figures, page, real
+
+RNG = np.random.default_rng(0)
+N_FRAMES = 36
+
+
+def rows(schema_, *rows_):
+    """A table of a schema; what a row does not say is null."""
+    empty = dict.fromkeys(schema_)
+    return pl.DataFrame([empty | row for row in rows_], schema=dict(schema_), orient="row")
+
+
+def index(*, synthetic=True):
+    ratings = [1.0, 4.5, 5.0, 9.0]
+    return rows(
+        schema.RECORDINGS,
+        *(
+            {"recording_id": f"P{i}_1", "subject": f"P{i}", "valence": r, "arousal": r}
+            | {
+                "valence_label": int(r > 4.5),
+                "arousal_label": int(r > 4.5),
+                "status": "ok",
+                "synthetic": synthetic,
+            }
+            for i, r in enumerate(ratings)
+        ),
+    )
+
+
+def results():
+    predictions = rows(
+        schema.PREDICTIONS,
+        *(
+            {"recording_id": f"P{i}_1", "subject": f"P{i}", "fold": i % 2, "target": target}
+            | {"label": i // 2 % 2, "score": (i % 7) / 7}
+            for i in range(20)
+            for target in schema.TARGETS
+        ),
+    )
+    evaluation = Evaluation(bootstrap=100, confidence=0.95)
+    return summarise(predictions, evaluation=evaluation, seed=0, synthetic=True)
+
+
+def curves():
+    validation = [0.9, 0.5, 0.7]
+    epochs = [
+        {"fold": fold, "epoch": i + 1, "train_loss": 1 / (i + 1), "validation_loss": loss}
+        | {"best": i < 2}
+        for fold in (0, 1)
+        for i, loss in enumerate(validation)
+    ]
+    return rows(schema.HISTORY, *epochs)
+
+
+def jpeg():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "brown").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def sample():
+    seen = {"success": True, "backend": "embedded", **dict.fromkeys(real.ACTION_UNITS, 1.0)}
+    frames = [
+        {"recording_id": "clip", "frame": i + 1, "time": i / 18}
+        | ({"success": False, "backend": "embedded"} if 5 < i < 9 else seen)
+        for i in range(N_FRAMES)
+    ]
+    faces = [
+        {"recording_id": "clip", "crop": "large", "time": i / 4, "face": i > 0, "jpeg": jpeg()}
+        for i in range(8)
+    ]
+    ecg = nk.ecg_simulate(20, sampling_rate=128, heart_rate=66, random_state=1)
+    eda = nk.eda_simulate(20, sampling_rate=128, scr_number=3, random_state=1)
+    physio = [
+        {"recording_id": trial, "channel": name, "unit": unit, "sampling_rate": 128.0}
+        | {"start": 0.0, "quality": 0.9, "samples": x.tolist()}
+        for trial in ("stare", "rest")
+        for name, unit, x in (("ECG", "mV", ecg), ("EDA", "uS", eda))
+    ]
+    recordings = [
+        {"recording_id": name, "subject": "s", "stimulus": name.upper(), "order": i}
+        for i, name in enumerate(("rest", "clip", "stare"), start=1)
+    ]
+    ledger = [
+        {"recording_id": "empty", "status": "failed", "reason": "/home/me/empty.mp4: no <face>"},
+        {"recording_id": "clip", "status": "ok", "reason": "", "faces": 7},
+        {"recording_id": "rest", "status": "excluded", "reason": "no video"},
+    ]
+    return page.Real(
+        recordings=rows(schema.RECORDINGS, *recordings),
+        openface=rows(schema.OPENFACE, *frames),
+        crops=rows(schema.CROPS, *faces),
+        crop_ledger=rows(schema.LEDGER, *ledger),
+        physio=rows(schema.PHYSIO, *physio),
+        tracked="clip",
+    )
+
+
+def trained(*, synthetic=True):
+    return page.Trained(
+        recordings=index(synthetic=synthetic),
+        threshold=4.5,
+        effect=0.9 if synthetic else None,
+        results={"mvp": results(), "videomae": results(), "majority": results()},
+        curves={"mvp": curves()},
+    )
+
+
+def render(**changes):
+    ledger = rows(
+        schema.LEDGER,
+        {"recording_id": "P0_1", "subject": "P0", "status": "failed", "reason": "/a/b/c.mov: cut"},
+    )
+    fold = {"fold": 0, "test_subjects": 1, "fitted_on_subjects": {"train": 3}, "shared": 0}
+    settings = {
+        "scale": "tiny",
+        "trained": {"amigos": trained(), "deap": trained()},
+        "ledgers_by_set": {"amigos": {"openface": ledger}},
+        "audit": {"amigos": {"mvp": [fold]}},
+        "corpus": "both twins",
+        "real_sample": sample(),
+    }
+    return page.render(**settings | changes)
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render()
+
+
+def own(html):
+    """The page without plotly.js."""
+    return html.replace(figures.library(), "")
+
+
+def test_the_same_inputs_give_the_same_bytes(html):
+    assert render() == html
+
+
+def test_nothing_is_loaded_and_no_folder_told(html):
+    text = own(html)
+    assert text.count("plotly-graph-div") == 9
+    assert html.count(figures.library()) == 1
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
+    assert "url(" not in text
+    assert "/home" not in text
+    assert "/a/b" not in text
+    assert "default-src 'none'" in text
+
+
+def test_ids_are_unique(html):
+    ids = re.findall(r'\bid="([^"]+)"', own(html))
+    assert len(ids) == len(set(ids))
+
+
+def test_twins_are_called_so(html):
+    assert "AMIGOS and DEAP are synthetic twins." in html
+    assert "ours, synthetic twin" in html
+    of_real = own(render(trained={"amigos": trained(synthetic=False)}))
+    assert "synthetic" not in of_real
+    assert "Best possible" not in of_real
+
+
+def test_a_system_that_has_no_place_is_an_error():
+    odd = replace(trained(), results={"oracle": results()})
+    with pytest.raises(ValueError, match=r"\['oracle'\]: no place"):
+        render(trained={"amigos": odd})
+
+
+def data_of(fragment):
+    return json.loads(re.search(r'Plotly\.newPlot\(\s*"[^"]+",\s*(\[.*?\}\]),', fragment, re.S)[1])
+
+
+def decoded(values):
+    """plotly writes numpy arrays as base64."""
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+
+
+def test_ratings_on_the_threshold_stand_left_of_it():
+    low, high, *_ = data_of(figures.labels_figure(index(), dataset="x", threshold=4.5))
+    x = decoded(low["x"])
+    assert x[decoded(low["y"]) > 0].tolist() == [0.75, 4.25]
+    assert x[decoded(high["y"]) > 0].tolist() == [4.75, 8.75]
+
+
+def test_the_kept_epoch_is_marked():
+    _, validation, *_ = data_of(figures.curves_figure({"mvp": curves()}, dataset="x"))
+    assert decoded(validation["marker"]["size"]).tolist() == [0, 7, 0]
+
+
+def test_action_units_have_gaps_where_no_face_was():
+    shown = sample()
+    raw, smooth, *_ = data_of(real.action_units_figure(shown.openface, shown.crops))
+    for track in (raw, smooth):
+        assert np.flatnonzero(np.isnan(decoded(track["y"]))).tolist() == [6, 7, 8]
+
+
+def test_heart_rate_stands_in_the_figure():
+    first = sample().physio.filter(recording_id="rest")
+    assert "R-peaks, 66 a minute" in real.heart_figure(first)
+
+
+def test_trials_are_joined_in_their_order_with_their_responses():
+    shown = sample()
+    stimuli = real.consecutive(shown.recordings, shown.physio)
+    assert stimuli == {"rest": "REST", "stare": "STARE"}
+    figure = real.skin_figure(shown.physio, stimuli)
+    line, responses = data_of(figure)
+    assert decoded(line["x"])[-1] == pytest.approx(40 - 1 / 128)
+    assert len(decoded(responses["x"])) == 6
+    assert figure.index("REST") < figure.index("STARE")
+
+
+def test_contact_sheet_has_each_tried_recording_faces_first():
+    sheet = real.contact_sheet(sample().crops, sample().crop_ledger)
+    assert re.findall("<h4>([a-z]+)", sheet) == ["clip", "empty"]
+    assert sheet.count("<img") == 8
+    assert sheet.count("unseen") == 1
+    assert "failed: empty.mp4: no &lt;face&gt;" in sheet
+
+
+def test_running_median_leaves_out_gaps():
+    x = np.array([1.0, 9.0, 1.0, np.nan, 2.0, 2.0])
+    np.testing.assert_array_equal(real.running_median(x, 3), [5, 1, 5, np.nan, 2, 2])
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(3, [0, 1, 2]), (11, [0, 3, 7, 10])])
+def test_evenly_takes_first_and_last(n_rows, expected):
+    assert real.evenly(pl.DataFrame({"i": range(n_rows)}), 4)["i"].to_list() == expected

@@ -1,0 +1,120 @@
+"""The report's tables: what stands in which cell."""
+
+import re
+from itertools import pairwise
+
+import polars as pl
+import pytest
+
+from pipeline_lib import schema
+from pipeline_lib.report import ledgers, markup, results
+from pipeline_lib.report.published import MODALITIES, SYSTEMS, TABLE_3, TABLE_4
+
+
+def summary(mean, *, value=0.8, low=0.7, high=0.9):
+    pooled = {name: {"value": value, "low": low, "high": high} for name in results.METRICS}
+    scores = {"folds": {"mean": mean, "std": 0.05}, "pooled": pooled}
+    return {"confidence": 0.95, "valence": scores, "arousal": scores}
+
+
+def rows(html):
+    """Text of the cells of each row of a table's body."""
+    body = html.split("<tbody>")[1]
+    return [
+        [re.sub("<[^>]+>", " ", cell).split() for cell in re.findall("<td.*?</td>", row)]
+        for row in re.findall("<tr.*?</tr>", body)
+    ]
+
+
+def test_published_tables_are_the_papers():
+    assert TABLE_4["amigos"]["MVP"] == {"ECG+EDA+video": ((58, 6), (66, 4))}
+    assert TABLE_4["deap"]["MVP"]["video"] == ((54, 4), (57, 7))
+    assert TABLE_3["deap"]["Kinetics-400", "KAD"] == (60, 6)
+    assert [len(table) for table in TABLE_4.values()] == [9, 3]
+    methods = {method for table in TABLE_4.values() for method in table}
+    assert {system.row for system in SYSTEMS.values()} - {None} <= methods
+    assert all(set(row) <= set(MODALITIES) for table in TABLE_4.values() for row in table.values())
+
+
+def test_ours_stands_under_the_published_row_in_the_column_of_its_input():
+    html = results.table_4("amigos", {"videomae": summary(0.81)}, synthetic=True, effect=0.9)
+    table = rows(html)
+    published, ours = next(pair for pair in pairwise(table) if pair[0][0] == ["VideoMAE"])
+    assert published[1] == ["published,", "real", "AMIGOS"]
+    assert ours[1] == ["ours,", "synthetic", "twin"]
+    assert published[4] == ["53", "±", "6"]
+    assert ours[4] == ["81", "±", "5", "70", "&ndash;", "90"]
+    assert ours[2] == ours[6] == ["&ndash;"]
+    assert table[-1][2:] == [["95"], ["50"], ["50"], ["95"], ["95"], ["95"]]
+
+
+def test_a_system_without_a_published_row_gets_its_own():
+    found = {"majority": summary(0.5), "svm": summary(0.6)}
+    table = rows(results.table_4("deap", found, synthetic=False, effect=None))
+    assert [row[0] for row in table[-2:]] == [["SVM", "(HC", "feat)"], ["Majority", "class"]]
+    assert table[-1][1] == ["ours"]
+    assert {cell[0] for cell in table[-1][2:]} == {"50"}
+
+
+def test_undefined_scores_are_dashes():
+    (row, _) = rows(results.metrics_table({"mvp": summary(0.5, value=None, low=None)}))
+    assert row[2:] == [["&ndash;"]] * len(results.METRICS)
+
+
+def test_table_3_has_ours_last():
+    table = rows(results.table_3("amigos", summary(0.6), corpus="A & B", synthetic=True))
+    assert len(table) == 5
+    assert table[-1][0] == ["A", "&amp;", "B"]
+    assert table[-1][3][0] == "60"
+
+
+def ledger(*entries):
+    return pl.DataFrame(
+        [
+            {"recording_id": f"P01_{i}", "subject": "P01", "status": status, "reason": reason}
+            | {"frames": None, "faces": None, "key": ""}
+            for i, (status, reason) in enumerate(entries)
+        ],
+        schema=dict(schema.LEDGER),
+        orient="row",
+    )
+
+
+def test_every_status_and_reason_is_told():
+    many = ledger(("ok", ""), ("failed", "no <face>"), ("partial", "x"), ("failed", "no <face>"))
+    by_set = {"amigos": {"ingest": many}, "deap": {"crop": ledger(("ok", ""))}}
+    counts = rows(ledgers.ledger_table(by_set))
+    assert counts[0][1] == ["1", "ok,", "1", "partial,", "2", "failed"]
+    assert counts[0][2] == counts[1][1] == ["&ndash;"]
+    failed, partial = rows(ledgers.reasons_table(by_set))
+    assert failed[3:] == [["2"], ["no", "&lt;face&gt;"], ["P01_1,", "P01_3"]]
+    assert partial[2] == ["partial"]
+    assert "Every one is ok" in ledgers.reasons_table({"deap": {"crop": ledger(("ok", ""))}})
+
+
+def test_many_recordings_of_a_reason_are_counted():
+    html = ledgers.reasons_table({"amigos": {"ingest": ledger(*[("failed", "gone")] * 9)}})
+    assert "P01_5 and 3 more" in html
+
+
+@pytest.mark.parametrize(("shared", "word"), [(0, "none"), (2, "2")])
+def test_audit_spans_the_folds(shared, word):
+    def fold(k, train):
+        return {"fold": k, "test_subjects": 3, "fitted_on_subjects": {"train": train}} | {
+            "shared": shared if k == 0 else 0
+        }
+
+    (row,) = rows(ledgers.leakage_table({"deap": {"mvp": [fold(0, 10), fold(1, 11)]}}))
+    assert row[2:] == [["2"], ["train", "10", "&ndash;", "11"], ["3"], [word]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/me/data/P1_4.mov: 3 of 9", "P1_4.mov: 3 of 9"),
+        ("see '/a/b/c.mat' and data/x/y.mov", "see 'c.mat' and data/x/y.mov"),
+        ("uS/s or 1/2, n/a", "uS/s or 1/2, n/a"),
+    ],
+)
+def test_folders_of_a_machine_are_left_out(text, expected):
+    assert markup.without_folders(text) == expected
