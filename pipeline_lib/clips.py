@@ -20,21 +20,24 @@ MEMORY = 2 * 2**30  # bytes of decoded clips kept; the others are decoded each t
 
 
 class Clips(Dataset[Batch]):
-    """The clips of one data set; an item is {"pixels": (T, C, H, W) uint8}.
+    """The clips of one data set that show a face; an item is {"pixels": (T, C, H, W) uint8}.
 
     crops : schema.CROPS; its JPEGs are decoded when asked for
     crop  : large | small
+    size  : px, height and width to which the crops are scaled
     """
 
-    def __init__(self, crops: pl.DataFrame, *, crop: str) -> None:
+    def __init__(self, crops: pl.DataFrame, *, crop: str, size: int) -> None:
         clips = (
             crops.filter(crop=crop)
+            .filter(pl.col("face").any().over("recording_id", "clip"))
             .sort("recording_id", "clip", "position")
             .group_by("recording_id", "clip", maintain_order=True)
             .agg("jpeg")
         )
         self.recording_ids: list[str] = clips["recording_id"].to_list()
         self._jpegs = clips["jpeg"]
+        self._size = size
         self._decoded: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -43,7 +46,7 @@ class Clips(Dataset[Batch]):
     def __getitem__(self, i: int) -> Batch:
         if i in self._decoded:
             return {"pixels": self._decoded[i]}
-        frames = np.stack([decode(jpeg) for jpeg in self._jpegs[i]])
+        frames = np.stack([decode(jpeg, size=self._size) for jpeg in self._jpegs[i]])
         pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)  # (T, H, W, C) -> (T, C, H, W)
         if len(self._decoded) * pixels.nbytes < MEMORY:
             self._decoded[i] = pixels
@@ -82,7 +85,8 @@ def usable(labels: pl.DataFrame, clips: Clips) -> pl.DataFrame:
     )
 
 
-def decode(jpeg: bytes) -> Pixels:
-    """RGB (H, W, 3) of a JPEG."""
+def decode(jpeg: bytes, *, size: int) -> Pixels:
+    """RGB (size, size, 3) of a JPEG."""
     with Image.open(io.BytesIO(jpeg)) as image:
-        return np.array(image.convert("RGB"))
+        scaled = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        return np.array(scaled)

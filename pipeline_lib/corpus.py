@@ -31,12 +31,15 @@ def pretrain_fold(
 
     from models import videomae
     from pipeline_lib.clips import Clips
+    from pipeline_lib.training import Batch
 
     number = fold["fold"][0]
     seen = splits.pretraining_list(folds, list(folds), fold=number)
-    clips = ConcatDataset(
+    clips: ConcatDataset[Batch] = ConcatDataset(
         [
-            Clips(crops[dataset], crop=config.crop).of(set(rows["recording_id"]))
+            Clips(crops[dataset], crop=config.crop, size=config.image_size).of(
+                set(rows["recording_id"])
+            )
             for (dataset,), rows in seen.group_by("dataset", maintain_order=True)
         ]
     )

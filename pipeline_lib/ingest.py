@@ -10,9 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_lib.files import sha256
 from pipeline_lib.incremental import Recording, Result
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
 from pipeline_lib.schema import RECORDINGS, SIGNALS, SOURCES, TARGETS
+
+content_hash = cache(sha256)  # many recordings share a file
 
 Read = Callable[..., Iterable[tuple[Source, Reading | RecordingError]]]
 
@@ -32,7 +35,7 @@ def input_hashes(recording: Recording) -> list[object]:
     """What the reading of a recording depends on: its names and the content of its files."""
     files = [recording["signals"], recording["video"], *recording["tables"]]
     names = [recording[key] for key in ("recording_id", "trial", "stimulus", "order")]
-    return [*names, *(file and sha256(file) for file in files)]
+    return [*names, *(file and content_hash(file) for file in files)]
 
 
 def by_file(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
@@ -83,12 +86,6 @@ def sources_only(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(list(SOURCES))
 
 
-@cache
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> dict[str, Any]:
     video = source.video if reading.video_start is not None else None
     return {
@@ -99,7 +96,7 @@ def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> di
         "synthetic": synthetic,
         "order": source.order,
         "video": video and video.relative_to(root).as_posix(),
-        "video_sha256": video and sha256(video),
+        "video_sha256": video and content_hash(video),
         "video_start": reading.video_start,
         "signals_sha256": _content(reading.signals),
         "duration": reading.duration,

@@ -82,6 +82,7 @@ class Crop(Section):
     large: NonNegative
     small: NonNegative
     smoothing: NonNegative
+    size: dict[Literal["tiny", "paper"], Count]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
 
 

@@ -75,6 +75,10 @@ def predictions(dataset: str, system: str) -> Path:
     return run(dataset, system) / "predictions.parquet"
 
 
+def history(dataset: str, system: str) -> Path:
+    return run(dataset, system) / "history.parquet"
+
+
 def result(dataset: str, system: str) -> Path:
     return RESULTS / f"{dataset}-{system}.json"
 

@@ -78,7 +78,7 @@ def visual_matrix(
     left = right - 1
     right = right.clip(max=len(times) - 1)
     nearest = np.where(grid - times[left] <= times[right] - grid, left, right)
-    frames = values[nearest]
+    frames: Floats32 = values[nearest]
     frames[np.abs(times[nearest] - grid) > 1 / fps] = np.nan
     return frames
 

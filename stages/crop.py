@@ -13,13 +13,12 @@ from pipeline_lib.video.crop import crop_recording
 
 def main(dataset: str) -> None:
     params = load_params()
-    size = params.models[params.scale].videomae.image_size
     extracted = incremental.keys(paths.openface(dataset))
     with tracking.stage_run(
         "crop",
         dataset,
         experiment=params.execution.experiment,
-        params={"crop": params.crop, "size": size},
+        params={"crop": params.crop, "scale": params.scale},
     ) as run:
         done = incremental.run(
             tables.read_table(paths.sources(dataset), SOURCES).to_dicts(),
@@ -29,7 +28,7 @@ def main(dataset: str) -> None:
                 openface=paths.openface(dataset),
                 window_start=params.datasets[dataset].window_start,
                 crop=params.crop,
-                size=size,
+                size=params.crop.size[params.scale],
             ),
             stage="crop",
             inputs=lambda recording: [

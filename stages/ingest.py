@@ -4,6 +4,7 @@ import sys
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,17 +17,17 @@ def main(dataset: str) -> None:
     params = load_params()
     settings = params.datasets[dataset]
     root = Path(settings.root)
+    channels: dict[str, Any] = {"heart": settings.heart, "eda_unit": settings.eda_unit}
     adapter = import_module(f"pipeline_lib.datasets.{settings.layout}")
     with tracking.stage_run(
-        "ingest", dataset, experiment=params.execution.experiment, params={"dataset": settings}
+        "ingest", dataset, experiment=params.execution.experiment, params=channels
     ) as run:
         done = incremental.run(
             ingest.as_recordings(adapter.discover(root)),
             partial(
                 ingest.ingest_batch,
                 read=adapter.read,
-                heart=settings.heart,
-                eda_unit=settings.eda_unit,
+                **channels,
                 root=root,
                 synthetic=(root / "SYNTHETIC.md").exists(),
             ),
@@ -44,6 +45,7 @@ def main(dataset: str) -> None:
         index = validate(pl.concat(parts), RECORDINGS, dataset)
         tables.write_table(ingest.sources_only(index), paths.sources(dataset))
         tables.write_table(index, paths.index(dataset))
+        tables.write_table(done.ledger, paths.ledger(paths.signals(dataset)))
         run.ledger(done.ledger, done.seconds)
     incremental.check_failures(done.ledger, stage="ingest", max_failed=params.max_failed)
 

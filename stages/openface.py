@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline_lib import incremental, paths, tables, tracking
 from pipeline_lib.face import openface
+from pipeline_lib.files import sha256
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import skip_reason
 from pipeline_lib.schema import OPENFACE, SOURCES
@@ -13,6 +14,7 @@ from pipeline_lib.schema import OPENFACE, SOURCES
 
 def main(dataset: str) -> None:
     params = load_params()
+    model = sha256(paths.asset("face_landmarker"))
     with tracking.stage_run(
         "openface",
         dataset,
@@ -27,7 +29,7 @@ def main(dataset: str) -> None:
                 openface=params.openface,
             ),
             stage="openface",
-            inputs=lambda recording: [recording["recording_id"], recording["video_sha256"]],
+            inputs=lambda recording: [recording["recording_id"], recording["video_sha256"], model],
             skip=partial(skip_reason, needs="video"),
             batches=partial(incremental.in_batches, size=params.openface.batch),
             execution=params.execution,

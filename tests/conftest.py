@@ -1,5 +1,6 @@
 """Assets for tests: the same files, from the same stage, as for the pipeline."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from pipeline_lib.assets import provide
 from pipeline_lib.params import load_params
+
+# Tests run side by side: threads of one would only stand in the way of another.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

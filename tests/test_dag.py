@@ -2,16 +2,22 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline_lib.imports import dynamic_imports, imported_modules, path_of
+from pipeline_lib.imports import PACKAGES, dynamic_imports, imported_modules, path_of
 from pipeline_lib.params import load_params
 from tests.dag import module_and_argument, stages
 
 
 def code_deps(name: str) -> set[str]:
-    return {dep for dep in stages()[name]["deps"] if dep.endswith(".py")}
+    """Modules among the deps; a package stands for all that it holds."""
+    found = set()
+    for dep in map(Path, stages()[name]["deps"]):
+        if dep.parts[0] in PACKAGES:
+            found |= {dep} if dep.suffix == ".py" else set(dep.glob("[!_]*.py"))
+    return {path.as_posix() for path in found}
 
 
 def chosen(package: str, arguments: list[str]) -> str:
@@ -49,38 +55,52 @@ def test_only_stages_load_params(path: Path) -> None:
 
 
 def params_read(module: str, arguments: list[str]) -> set[str]:
-    """The keys of params.yaml that a stage reads: the longest chains from `params`.
+    """The keys of params.yaml that a stage's `main` reads: the longest chains from `params`.
 
-    `params.datasets[dataset].root` in `main(dataset)` reads `datasets.<argument>.root`, and a name
-    bound to a chain continues it. What runs the stage and changes no result does not count.
+    `params.datasets[dataset].root` in `main(dataset)` reads `datasets.<argument>.root`; a name
+    bound to a section continues it; one that runs over a list of params stands for each of them.
+    What says how to run a stage and changes no result does not count.
     """
     main = next(
         node
         for node in ast.parse(path_of(module).read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name == "main"
     )
-    values = dict(zip((a.arg for a in main.args.args), arguments, strict=True))
-    reader = _Reader(values)
+    names = [argument.arg for argument in main.args.args]
+    reader = _Reader({name: [value] for name, value in zip(names, arguments, strict=True)})
     reader.visit(main)
-    return {key for key in reader.read if key.split(".")[0] != "execution"}
+    return {
+        key
+        for key in reader.read
+        if key.split(".")[0] != "execution"
+        and not any(key.startswith(f"{section}.") for section in reader.read)
+    }
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects chains of attributes and subscripts from `params` or a name bound to one."""
+    """Collects chains of attributes and subscripts from `params` or from a name bound to one."""
 
-    def __init__(self, values: dict[str, str]) -> None:
-        self.values = values  # the stage's arguments
-        self.bound = {"params": ""}  # name -> key it stands for
+    def __init__(self, values: dict[str, list[str]]) -> None:
+        self.values = values  # name -> what it may stand for in a subscript
+        self.bound = {"params": [""]}  # name -> keys that it stands for
         self.read: set[str] = set()
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        target = node.targets[0]
-        key = self.key(node.value)
-        if isinstance(target, ast.Name) and key and not _is_leaf(key):
-            self.bound[target.id] = key
-            self.visit_index(node.value)
+        target, keys = node.targets[0], self.keys(node.value)
+        if isinstance(target, ast.Name) and keys and hasattr(_at(keys[0]), "model_dump"):
+            self.bound[target.id] = keys
+            self.subscripts(node.value)
         elif not (isinstance(target, ast.Name) and target.id == "params"):
             self.generic_visit(node)
+
+    def visit_DictComp(self, node: ast.DictComp | ast.ListComp) -> None:
+        for loop in node.generators:
+            keys = self.keys(loop.iter)
+            if keys and isinstance(loop.target, ast.Name):
+                self.values[loop.target.id] = [str(value) for key in keys for value in _at(key)]
+        self.generic_visit(node)
+
+    visit_ListComp = visit_DictComp
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.take(node)
@@ -88,48 +108,52 @@ class _Reader(ast.NodeVisitor):
     def visit_Subscript(self, node: ast.Subscript) -> None:
         self.take(node)
 
-    def visit_Name(self, node: ast.Name) -> None:
-        if self.bound.get(node.id):
-            self.read.add(self.bound[node.id])
+    def visit_Call(self, node: ast.Call) -> None:
+        self.take(node)
 
-    def take(self, node: ast.Attribute | ast.Subscript) -> None:
-        if key := self.key(node):
-            self.read.add(key)
-            self.visit_index(node)
+    def visit_Name(self, node: ast.Name) -> None:
+        self.read.update(key for key in self.bound.get(node.id, []) if key)
+
+    def take(self, node: ast.Attribute | ast.Subscript | ast.Call) -> None:
+        if keys := self.keys(node):
+            self.read.update(keys)
+            self.subscripts(node)
         else:
             self.generic_visit(node)
 
-    def visit_index(self, node: ast.AST) -> None:
+    def subscripts(self, node: ast.AST) -> None:
         """`params.models[params.scale]` reads `scale` too."""
         for child in ast.walk(node):
             if isinstance(child, ast.Subscript):
                 self.visit(child.slice)
 
-    def key(self, node: ast.AST) -> str:
-        """The dotted key that a chain stands for, "" if it does not start at params."""
-        if isinstance(node, ast.Name):
-            return self.bound.get(node.id, "")
-        if isinstance(node, ast.Attribute):
-            above = self.key(node.value)
-            started = above or (isinstance(node.value, ast.Name) and node.value.id == "params")
-            return f"{above}.{node.attr}".lstrip(".") if started else ""
-        if isinstance(node, ast.Subscript):
-            above = self.key(node.value)
-            return f"{above}.{self.value(node.slice)}" if above else ""
-        return ""
+    def keys(self, node: ast.AST) -> list[str]:
+        """The dotted keys that a chain stands for, none if it does not start at params."""
+        match node:
+            case ast.Name(name):
+                return self.bound.get(name, [])
+            case ast.Attribute(above, name):
+                # An attribute of a plain dict is a method that reads the whole of it.
+                return [
+                    key if key and isinstance(_at(key), dict) else f"{key}.{name}".lstrip(".")
+                    for key in self.keys(above)
+                ]
+            case ast.Subscript(above, ast.Name(index)):
+                return [
+                    f"{key}.{value}" for key in self.keys(above) for value in self.values[index]
+                ]
+            case ast.Subscript(above, index):
+                return [f"{key}.{_at(i)}" for key in self.keys(above) for i in self.keys(index)]
+            case ast.Call(ast.Name("getattr"), [above, ast.Name(index)]):
+                return [
+                    f"{key}.{value}" for key in self.keys(above) for value in self.values[index]
+                ]
+        return []
 
-    def value(self, index: ast.expr) -> str:
-        if isinstance(index, ast.Name):
-            return self.values[index.id]
-        value = load_params()
-        for part in self.key(index).split("."):
-            value = value[part] if isinstance(value, dict) else getattr(value, part)
-        return str(value)
 
-
-def _is_leaf(key: str) -> bool:
-    """Whether a key holds a value, not a section."""
-    value = load_params()
+def _at(key: str) -> Any:
+    """The value or section at a key of params.yaml."""
+    value: Any = load_params()
     for part in key.split("."):
         value = value[part] if isinstance(value, dict) else getattr(value, part)
-    return not hasattr(value, "model_fields") and not isinstance(value, dict)
+    return value

@@ -93,7 +93,9 @@ def _read(sources: Sequence[Source], path: Path | None, eda_unit: str) -> Iterat
     yield from each(sources, partial(_read_trial, cells=cells, eda_unit=eda_unit))
 
 
-def _read_trial(source: Source, *, cells: dict[str, matlab.Cells] | None, eda_unit: str) -> Reading:
+def _read_trial(
+    source: Source, *, cells: dict[str, list[matlab.Cell]] | None, eda_unit: str
+) -> Reading:
     cell = _index(source.trial, cells) if cells else None
     samples = _samples(cells["joined_data"][cell]) if cells and cell is not None else None
     ratings = _ratings(cells["labels_selfassessment"][cell]) if cells and cell is not None else {}
@@ -113,7 +115,7 @@ def _read_trial(source: Source, *, cells: dict[str, matlab.Cells] | None, eda_un
     )
 
 
-def _index(video: str, cells: dict[str, matlab.Cells]) -> int | None:
+def _index(video: str, cells: dict[str, list[matlab.Cell]]) -> int | None:
     """Place of a video's cells; its ID is the only key, since IDs are not in order."""
     places = [i for i, cell in enumerate(cells["VideoIDs"]) if matlab.text(cell) == video]
     if len(places) > 1:
@@ -121,7 +123,7 @@ def _index(video: str, cells: dict[str, matlab.Cells]) -> int | None:
     return places[0] if places else None
 
 
-def _samples(cell: object) -> Floats | None:
+def _samples(cell: matlab.Cell) -> Floats | None:
     """(n_times, 17), or None of an empty cell."""
     samples = matlab.numbers(cell, name="joined_data")
     if samples.size == 0:
@@ -145,7 +147,7 @@ def _signal(channel: str, unit: str, samples: Floats) -> Signal:
     return Signal(channel, unit, SAMPLING_RATE, -LEAD_IN, samples)
 
 
-def _ratings(cell: object) -> dict[str, float]:
+def _ratings(cell: matlab.Cell) -> dict[str, float]:
     """Valence and arousal, 1 - 9; {} when the self-assessment is missing."""
     row = matlab.numbers(cell, name="labels_selfassessment")
     if row.size == 0:

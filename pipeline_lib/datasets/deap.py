@@ -220,8 +220,8 @@ def _same_ratings(
     table: dict[str, float], data: dict[str, float], row: Presentation
 ) -> dict[str, float]:
     """The .dat's ratings; RecordingError if the table's differ, for then the join is wrong."""
-    for name in table.keys() & data.keys():
-        if abs(table[name] - data[name]) > ROUNDING:
+    for name in table:
+        if name in data and abs(table[name] - data[name]) > ROUNDING:
             raise RecordingError(
                 f"{name} is {data[name]:g} in row {row.experiment - 1} of the .dat and "
                 f"{table[name]:g} in {RATINGS_FILE} (Trial {row.trial}, Experiment_id "

@@ -37,7 +37,7 @@ def extract_batch(
     faces fails with a reason and costs no other. Raises process.ExtractorError if the program
     cannot work at all.
     """
-    fps = [] if openface.fps is None else ["-fps", f"{openface.fps:g}"]
+    fps = [] if openface.fps is None else ["-fps", str(openface.fps)]
     words = [*program(openface.command, openface.options), *fps]
     jobs = []
     for recording in recordings:
@@ -47,7 +47,7 @@ def extract_batch(
         except VideoError as error:
             yield recording["recording_id"], Result(None, "failed", str(error))
         else:
-            jobs.append(Job(recording["recording_id"], video.resolve(), seconds))
+            jobs.append(Job(recording["recording_id"], video, seconds))
     for outcome in run(jobs, words=words, is_complete=partial(_is_complete, openface=openface)):
         job, csv = outcome.job, outcome.csv
         if csv is None:

@@ -77,7 +77,7 @@ def read_csv(path: Path) -> pl.DataFrame:
     )
     damaged = numbers.filter(pl.any_horizontal(pl.col("frame", *KEYS[2:]).is_null())).height
     if damaged:
-        raise CSVError(f"{path}: {damaged} of {numbers.height} rows are damaged")
+        raise CSVError(f"{path.name}: {damaged} of {numbers.height} rows are damaged")
     seen = (pl.col("success") == 1) & pl.all_horizontal(
         pl.col(*MEASUREMENTS).is_finite().fill_null(value=False)
     )
@@ -101,16 +101,16 @@ def _read_text(path: Path) -> pl.DataFrame:
     try:
         table = pl.read_csv(path, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise CSVError(f"{path}: cannot be read as CSV: {error}") from None
+        raise CSVError(f"{path.name}: cannot be read as CSV: {error}") from None
     return table.rename(str.strip)
 
 
 def _check_columns(table: pl.DataFrame, path: Path) -> None:
     if lost := [name for name in KEYS if name not in (*table.columns, "face_id")]:
-        raise CSVError(f"{path}: not OpenFace's output, it has no column {', '.join(lost)}")
+        raise CSVError(f"{path.name}: not OpenFace's output, it has no column {', '.join(lost)}")
     for option, columns in GROUPS.items():
         if lost := [name for name in columns if name not in table.columns]:
             raise CSVError(
-                f"{path}: {len(lost)} of {len(columns)} columns of {option} are missing "
+                f"{path.name}: {len(lost)} of {len(columns)} columns of {option} are missing "
                 f"({lost[0]}, ...); have {option} in openface.options"
             )

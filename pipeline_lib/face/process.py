@@ -117,9 +117,11 @@ def _start(
     files = [x for job in jobs for x in ("-f", str(job.video), "-of", f"{job.name}.csv")]
     root = str(Path(__file__).parents[2])  # so that `python -m pipeline_lib...` is found anywhere
     known = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Where util-linux is, the program also dies with this process, even if that is killed by -9.
+    leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with log.open("wb") as file:
         return subprocess.Popen(
-            [*words, *files, "-out_dir", str(out)],
+            [*leash, *words, *files, "-out_dir", str(out)],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,  # OpenFace writes its errors to standard output

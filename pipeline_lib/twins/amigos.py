@@ -60,6 +60,7 @@ def _write_subject(
     twin: params.Twin,
     clips: Mapping[str, Path],
 ) -> None:
+    """Write a participant's .mat and videos."""
     number = session[0].subject + 1
     rng = np.random.default_rng([twin.seed, number])
     look = faces.draw_look(session[0].subject, rng)
@@ -95,10 +96,10 @@ def _recorded(
     trap: str | None,
     rng: np.random.Generator,
 ) -> Cells:
-    ratings = _self_assessment(trial, rng)
+    """The cells of a video that was shown."""
     cells = {
         "joined_data": _samples(trial, body, seconds=seconds, rng=rng),
-        "labels_selfassessment": ratings,
+        "labels_selfassessment": _self_assessment(trial, rng),
         "labels_ext_annotation": _external_annotation(trial, seconds=seconds, rng=rng),
         "VideoIDs": np.array([video]),
     }

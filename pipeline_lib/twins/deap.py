@@ -72,41 +72,42 @@ def _write_subject(
     look = faces.draw_look(session[0].subject, rng)
     body = physiology.draw_body("PPG", seconds=BASELINE + twin.seconds, rng=rng)
     film = faces.shoot(look, clips[look.actor.clip], width=twin.width, height=twin.height)
-    experiments = _experiments(len(session), rng)
+    _write_films(folder / "face_video" / f"s{number:02d}", film, session, traps, twin, rng)
     data, rows = {}, {}
-    for trial, experiment in zip(session, experiments, strict=True):
-        trap = traps.get((trial.subject, trial.trial))
-        samples = _samples(trial, body, seconds=twin.seconds, rng=rng)
-        if trap == "NaN in PPG":
-            samples[PLETHYSMOGRAPH] = np.nan
-        data[experiment] = samples
+    for trial, experiment in zip(session, _experiments(len(session), rng), strict=True):
+        data[experiment] = _samples(trial, body, seconds=twin.seconds, rng=rng)
+        if traps.get((trial.subject, trial.trial)) == "NaN in PPG":
+            data[experiment][PLETHYSMOGRAPH] = np.nan
         rows[experiment] = _row(number, trial, experiment, seconds=twin.seconds, rng=rng)
-        path = (
-            folder
-            / "face_video"
-            / f"s{number:02d}"
-            / f"s{number:02d}_trial{trial.trial + 1:02d}.avi"
-        )
-        frames = faces.play(
-            film,
-            "high" if trial.face else "low",
-            seconds=twin.seconds,
-            frame_rate=FRAME_RATE,
-            offset=rng.random(),
-        )
-        write_video(path, frames, frame_rate=FRAME_RATE, pixels="yuv420p")
-        if trap == "truncated video":
-            truncate(path, share=0.6)
-    if "no last video" in [traps.get((trial.subject, trial.trial)) for trial in session]:
-        path.unlink()
     labels = [[rows[i][name] for name in RATINGS] for i in sorted(rows)]
     arrays = {"labels": np.array(labels, float), "data": np.stack([data[i] for i in sorted(data)])}
     (folder / "data_preprocessed_python" / f"s{number:02d}.dat").write_bytes(pickle2.dumps(arrays))
     return list(rows.values())
 
 
+def _write_films(
+    folder: Path,
+    film: faces.Film,
+    session: Sequence[Trial],
+    traps: Mapping[tuple[int, int], str],
+    twin: params.Twin,
+    rng: np.random.Generator,
+) -> None:
+    for trial in session:
+        path = folder / f"{folder.name}_trial{trial.trial + 1:02d}.avi"
+        expression: faces.Expression = "high" if trial.face else "low"
+        frames = faces.play(
+            film, expression, seconds=twin.seconds, frame_rate=FRAME_RATE, offset=rng.random()
+        )
+        write_video(path, frames, frame_rate=FRAME_RATE, pixels="yuv420p")
+        if traps.get((trial.subject, trial.trial)) == "truncated video":
+            truncate(path, share=0.6)
+    if "no last video" in [traps.get((trial.subject, trial.trial)) for trial in session]:
+        path.unlink()
+
+
 def _experiments(n_trials: int, rng: np.random.Generator) -> list[int]:
-    """Experiment_id of each trial in the order of presentation, which is never its own."""
+    """Experiment_id of each trial as presented, in another order than that of presentation."""
     experiments = rng.permutation(n_trials) + 1
     if (experiments == np.arange(n_trials) + 1).all():
         experiments = np.roll(experiments, 1)

@@ -43,15 +43,15 @@ def crop_recording(
     size         : px, edge of a crop
 
     Frames are taken among those that OpenFace read, so that each has its own landmarks.
-    partial if OpenFace's result is; raises RecordingError if that failed, or if the video is
-    shorter than one clip.
+    partial if OpenFace's result is; excluded if that failed, or if the video is shorter than a
+    clip.
     """
     status, reason = _openface_status(recording, openface)
     rows = tables.read_recording(
         openface, OPENFACE, subject=recording["subject"], recording_id=recording["recording_id"]
     )
     if rows.is_empty():
-        raise RecordingError(f"no face to crop: {reason or 'OpenFace gave no rows'}")
+        return Result(None, "excluded", f"no face to crop: {reason or 'OpenFace gave no rows'}")
     times = rows["time"].to_numpy() + recording["video_start"]
     targets = clip_times(
         times,
@@ -60,10 +60,11 @@ def crop_recording(
         n_frames=crop.clip_frames,
     )
     if not targets.size:
-        raise RecordingError(
+        short = (
             f"{recording['video']}: from {window_start:g} s to its end at {times[-1]:.2f} s there "
             f"is no whole clip of crop.clip_seconds = {crop.clip_seconds:g} s"
         )
+        return Result(None, "excluded", short)
     boxes = smooth(face_boxes(rows), window=_n_frames(times, seconds=crop.smoothing))
     chosen = nearest(times, targets)
     jpegs = dict(_jpegs(root / recording["video"], rows["frame"], boxes, chosen, crop, size))
@@ -123,8 +124,7 @@ def _openface_status(recording: dict[str, Any], openface: Path) -> tuple[str, st
 
 def _n_frames(times: Floats, *, seconds: float) -> int:
     """The odd number of frames that lasts nearest to this time."""
-    duration = float(np.median(np.diff(times))) if len(times) > 1 else seconds or 1.0
-    return 2 * round(seconds / duration / 2) + 1
+    return 2 * round(seconds / float(np.median(np.diff(times))) / 2) + 1
 
 
 def _margins(crop: Crop) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline_lib.recordings import RecordingError
@@ -68,12 +69,15 @@ def read_frames(path: Path, *, indices: Collection[int] | None = None) -> Iterat
     was expected. Raises VideoError if nothing decodes.
     """
     wanted = None if indices is None else frozenset(indices)
+    last = np.inf if wanted is None else max(wanted, default=-1)
+    # One converter for all frames: a new one for each, as frame.to_ndarray has it, starts threads
+    # every time and takes thrice as long on a busy machine.
+    converter = VideoReformatter()
     for index, (time, frame) in enumerate(_decode(path)):
         if wanted is None or index in wanted:
-            # Converting to RGB costs as much as decoding, so only what is wanted is converted.
-            rgb = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-            yield Frame(index, time, rgb)
-        if wanted is not None and index >= max(wanted, default=-1):
+            rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            yield Frame(index, time, rgb.astype(np.uint8, copy=False))
+        if index >= last:
             return
 
 

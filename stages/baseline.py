@@ -1,0 +1,43 @@
+"""Fit one simple rival on one data set, all folds: `python -m stages.baseline deap svm`."""
+
+import sys
+from typing import cast
+
+import polars as pl
+
+from models import baselines
+from pipeline_lib import crossval, paths, tables, tracking
+from pipeline_lib.params import load_params
+from pipeline_lib.schema import FOLDS, RECORDINGS
+
+
+def main(dataset: str, system: baselines.System) -> None:
+    params = load_params()
+    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    labels = tables.read_table(paths.index(dataset), RECORDINGS).select(
+        "recording_id", "valence_label", "arousal_label"
+    )
+    features = pl.read_parquet(paths.handcraft(dataset))
+    with tracking.stage_run(
+        "baseline",
+        f"{dataset}-{system}",
+        experiment=params.execution.experiment,
+        params={"baselines": params.baselines, "seed": params.seed},
+    ):
+        scores = {
+            fold: baselines.fit_predict(
+                system,
+                features,
+                labels,
+                folds.filter(pl.col("fold") == fold),
+                baselines=params.baselines,
+                seed=params.seed,
+            )
+            for fold in sorted(folds["fold"].unique())
+        }
+        predicted = crossval.predictions(scores, folds, labels)
+        tables.write_table(predicted, paths.predictions(dataset, system))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], cast(baselines.System, sys.argv[2]))

@@ -1,0 +1,63 @@
+"""Write the report, results/report.html, from everything that the other stages made."""
+
+import json
+
+import polars as pl
+
+from pipeline_lib import paths, tables
+from pipeline_lib.params import load_params
+from pipeline_lib.report import page
+from pipeline_lib.schema import CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS
+
+SAMPLE = "sample"
+TRACKED = "sub-laughing_task-watch"  # the clip whose action units are shown
+STAGES = {"openface": paths.openface, "crop": paths.crops, "filter": paths.physio}
+
+
+def main() -> None:
+    params = load_params()
+    systems = params.systems
+    names = (*systems.baseline, *systems.finetune, *systems.train)
+    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.datasets}
+    trained = {
+        dataset: page.Trained(
+            recordings=indices[dataset],
+            threshold=params.datasets[dataset].threshold,
+            effect=params.twins[dataset].effect if indices[dataset]["synthetic"].any() else None,
+            results={s: json.loads(paths.result(dataset, s).read_text()) for s in names},
+            curves={
+                s: tables.read_table(paths.history(dataset, s), HISTORY)
+                for s in (*systems.finetune, *systems.train)
+            },
+        )
+        for dataset in params.trained_on
+    }
+    ledgers = {
+        dataset: {
+            stage: tables.read_table(paths.ledger(where(dataset)), LEDGER)
+            for stage, where in ({"ingest": paths.signals} | STAGES).items()
+        }
+        for dataset in params.datasets
+    }
+    html = page.render(
+        scale=params.scale,
+        trained=trained,
+        ledgers_by_set=ledgers,
+        audit=json.loads(paths.LEAKAGE.read_text()),
+        corpus=" and ".join(params.corpora[params.pretraining]),
+        real_sample=page.Real(
+            recordings=indices[SAMPLE],
+            openface=tables.read_shards(
+                paths.openface(SAMPLE), OPENFACE, pl.col("recording_id") == TRACKED
+            ),
+            crops=tables.read_shards(paths.crops(SAMPLE), CROPS, pl.col("crop") == "large"),
+            crop_ledger=ledgers[SAMPLE]["crop"],
+            physio=tables.read_shards(paths.physio(SAMPLE), PHYSIO),
+            tracked=TRACKED,
+        ),
+    )
+    tables.atomic_write(paths.REPORT, lambda temporary: temporary.write_text(html))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The AMIGOS adapter on hand-made .mat files: joins, gaps and files that are not what they say."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline_lib.datasets import amigos
+from pipeline_lib.recordings import DatasetError, Reading, RecordingError
+
+N_TIMES = 5 * 128 + 256  # the lead-in and 2 s
+
+
+def samples(value: float) -> np.ndarray:
+    """Channels are told apart by their slope, videos by their level."""
+    time = np.linspace(0, 1, N_TIMES)[:, None]
+    return value + time * np.arange(1, 18)
+
+
+def rated(arousal: float, valence: float) -> np.ndarray:
+    return np.array([[arousal, valence, 3, 3, 3, 0, 0, 0, 0, 0, 0, 1]], float)
+
+
+def write_matrix(root: Path, videos: dict, *, number: int = 1, **changes) -> Path:
+    """A .mat of (joined_data, self-assessment) by VideoID, in the order given."""
+    columns = {name: np.empty((1, len(videos)), object) for name in amigos.CELLS}
+    for i, (video, (joined, rating)) in enumerate(videos.items()):
+        columns["joined_data"][0, i], columns["labels_selfassessment"][0, i] = joined, rating
+        columns["labels_ext_annotation"][0, i] = np.array([[1, -0.5, 0.5]])
+        columns["VideoIDs"][0, i] = np.array([video])
+    path = root / f"Data_Preprocessed_P{number:02d}" / f"Data_Preprocessed_P{number:02d}.mat"
+    path.parent.mkdir(parents=True)
+    savemat(path, columns | changes, do_compression=True)
+    return path
+
+
+def add_video(root: Path, name: str) -> None:
+    path = root / "Exp1_P01_face" / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+
+
+def read(root: Path, **options) -> dict[str, Reading | RecordingError]:
+    """All readings by trial, of a data set with one subject."""
+    options = {"heart": "ECG", "eda_unit": "Ohm"} | options
+    return {s.trial: r for s, r in amigos.read(amigos.discover(root), **options)}
+
+
+EMPTY, UNRATED = np.empty((0, 0)), np.empty((1, 0))
+
+
+def test_trials_are_keyed_by_video_id(tmp_path):
+    write_matrix(tmp_path, {"138": (samples(100), rated(2, 8)), "U1": (EMPTY, UNRATED),
+                            "4": (samples(200), rated(3.5, 7))})  # fmt: skip
+    add_video(tmp_path, "P1_4_face.mov")
+    sources = amigos.discover(tmp_path)
+    assert [s.recording_id for s in sources] == ["P01_4", "P01_138"]  # U1 is a long video
+    assert sources[0].video.name == "P1_4_face.mov"
+    assert sources[0].order is None
+    first, last = (reading for _, reading in amigos.read(sources, heart="ECG", eda_unit="uS"))
+    assert first.ratings == {"valence": 7, "arousal": 3.5}
+    assert last.ratings == {"valence": 8, "arousal": 2}
+    np.testing.assert_allclose(first.signals[0].samples, samples(200)[:, 14])
+    np.testing.assert_allclose(last.signals[1].samples, samples(100)[:, 16])
+
+
+def test_signals_and_video_share_the_lead_in(tmp_path):
+    write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
+    add_video(tmp_path, "P1_4_face.mov")
+    reading = read(tmp_path)["4"]
+    ecg, eda = reading.signals
+    assert (ecg.channel, ecg.start, ecg.sampling_rate, ecg.samples.size) == (
+        "ECG",
+        -5,
+        128,
+        N_TIMES,
+    )
+    assert (reading.video_start, reading.duration, reading.missing) == (-5, 2, ())
+    assert (eda.channel, eda.unit) == ("EDA", "uS")
+    np.testing.assert_allclose(eda.samples, 1e6 / samples(100)[:, 16])
+
+
+def test_gaps_are_partial_and_lose_nothing_else(tmp_path):
+    write_matrix(tmp_path, {"4": (samples(100), UNRATED), "5": (EMPTY, rated(2, 8)),
+                            "9": (EMPTY, UNRATED), "10": (EMPTY, UNRATED)})  # fmt: skip
+    add_video(tmp_path, "P1_5_face.mov")
+    add_video(tmp_path, "P1_9_face.mov")
+    readings = read(tmp_path)
+    assert readings["4"].missing == ("no self-assessment", "no P1_4_face.mov")
+    assert len(readings["4"].signals) == 2
+    assert readings["5"].missing == ("no signals of video 5",)
+    assert readings["5"].ratings["valence"] == 8
+    assert readings["9"].missing == ("no signals of video 9", "no self-assessment")
+    assert str(readings["10"]) == "nothing recorded: empty cell, no ratings, no video"
+
+
+def test_video_without_a_matrix_is_kept(tmp_path):
+    add_video(tmp_path, "P1_4_face.mov")
+    (source,) = amigos.discover(tmp_path)
+    assert (source.recording_id, source.signals) == ("P01_4", None)
+    assert read(tmp_path)["4"].missing == ("no signals of video 4", "no self-assessment")
+
+
+def bad(channel: int, value: object) -> np.ndarray:
+    changed = samples(100)
+    changed[:, channel] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        (bad(14, np.nan), "ECG: 896 of 896 samples are NaN"),
+        (bad(14, 3.0), "ECG is constant at 3"),
+        (bad(16, np.nan), "EDA: 896 of 896 samples are NaN"),
+        (bad(16, np.linspace(-1, 1, N_TIMES)), "448 of 896 samples are not above 0 Ohm"),
+        (samples(100)[:, :14], r"\(896, 14\), expected \(samples, 17\)"),
+        (samples(100)[:640], r"\(640, 17\)"),  # nothing after the lead-in
+        (np.array(["text"]), "expected a matrix of real numbers"),
+        (samples(100) * 1j, "expected a matrix of real numbers"),
+    ],
+)
+def test_bad_trial_is_excluded_alone(tmp_path, cell, reason):
+    write_matrix(tmp_path, {"4": (cell, rated(2, 8)), "5": (samples(100), rated(2, 8))})
+    readings = read(tmp_path)
+    with pytest.raises(RecordingError, match=reason):
+        raise readings["4"]
+    assert len(readings["5"].signals) == 2
+
+
+def test_nan_in_a_channel_that_is_not_needed_is_harmless(tmp_path):
+    write_matrix(tmp_path, {"4": (bad(15, np.nan), rated(2, 8))})
+    assert read(tmp_path)["4"].missing == ("no P1_4_face.mov",)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "reason"),
+    [(rated(2, 11), "valence is rated 11, outside 1 - 9"), (np.ones((1, 11)), r"\(1, 11\)")],
+)
+def test_bad_ratings_are_excluded(tmp_path, ratings, reason):
+    write_matrix(tmp_path, {"4": (samples(100), ratings)})
+    with pytest.raises(RecordingError, match=reason):
+        raise read(tmp_path)["4"]
+
+
+def test_video_id_that_occurs_twice_is_ambiguous(tmp_path):
+    ids = np.empty((1, 2), object)
+    ids[0, :] = [np.array(["4"])] * 2
+    videos = {"4": (samples(1), rated(2, 8)), "5": (samples(2), rated(8, 2))}
+    write_matrix(tmp_path, videos, VideoIDs=ids)
+    assert "VideoIDs lists 4 in cells [0, 1]" in str(read(tmp_path)["4"])
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [(b"MATLAB 7.3 MAT-file, Platform: GLNXA64", "save it with -v7"),
+     (b"\x89HDF\r\n\x1a\n", "save it with -v7"),
+     (b"", "copy it again"),
+     (b"PK\x03\x04", "copy it again")],
+)  # fmt: skip
+def test_file_of_another_kind_costs_its_subject_only(tmp_path, header, reason):
+    path = write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
+    write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))}, number=2)
+    path.write_bytes(header.ljust(len(header) and 512))
+    sources = amigos.discover(tmp_path)
+    assert [s.subject for s in sources] == ["P01"] * 16 + ["P02"]
+    for _, error in amigos.read(sources[:16], heart="ECG", eda_unit="Ohm"):
+        with pytest.raises(RecordingError, match=reason):
+            raise error
+    ((_, reading),) = amigos.read(sources[16:], heart="ECG", eda_unit="Ohm")
+    assert len(reading.signals) == 2
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_file_is_an_error_of_all_its_trials(tmp_path, share):
+    path = write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert all(isinstance(reading, RecordingError) for reading in read(tmp_path).values())
+
+
+def test_nested_folders_are_searched(tmp_path):
+    write_matrix(tmp_path / "again" / "again", {"4": (samples(100), rated(2, 8))})
+    assert [s.recording_id for s in amigos.discover(tmp_path)] == ["P01_4"]
+
+
+def test_two_copies_of_a_file_are_refused(tmp_path):
+    path = write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
+    shutil.copy(path, tmp_path)
+    with pytest.raises(DatasetError, match="keep one"):
+        amigos.discover(tmp_path)
+
+
+def test_wrong_root_is_explained(tmp_path):
+    for root, reason in ((tmp_path / "none", "no such folder"), (tmp_path, "empty folder")):
+        with pytest.raises(DatasetError, match=rf"{root}: {reason}.*datasets\.<name>\.root"):
+            amigos.discover(root)
+    (tmp_path / "s01.dat").touch()
+    with pytest.raises(DatasetError, match="no AMIGOS files; expected Data_Preprocessed_P01"):
+        amigos.discover(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "key"), [({"heart": "PPG"}, "heart"), ({"eda_unit": None}, "eda_unit")]
+)
+def test_params_that_do_not_fit_are_named(tmp_path, options, key):
+    write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
+    with pytest.raises(DatasetError, match=rf"datasets\.<name>\.{key}"):
+        read(tmp_path, **options)

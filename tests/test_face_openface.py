@@ -1,0 +1,223 @@
+"""Whatever the extractor does to itself, each recording gets its rows or its own reason."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline_lib.face import process
+from pipeline_lib.face.openface import extract_batch
+from pipeline_lib.face.process import ExtractorError, ExtractorMissing
+from pipeline_lib.incremental import Result
+from pipeline_lib.params import OpenFace
+from pipeline_lib.schema import GAZE_ANGLES, LANDMARKS, OPENFACE, POSE, validate
+from pipeline_lib.video.encode import write_video
+from tests import openface_stand_in as stand_in
+
+STAND_IN = shlex.join([sys.executable, str(Path(stand_in.__file__).resolve())])
+PARAMS = OpenFace(command=STAND_IN, options="-q", fps=None, batch=8, timeout=0.001, min_success=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _cache_in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def video(folder: Path, name: str, *, n_frames: int = stand_in.N_ROWS) -> Path:
+    path = folder / name
+    images = [np.full((32, 48, 3), 8 * i, np.uint8) for i in range(n_frames)]
+    write_video(path, images, frame_rate=stand_in.RATE)
+    return path
+
+
+def extract(folder: Path, *names: str, openface: OpenFace = PARAMS) -> dict[str, Result]:
+    """Extract one recording a name, in this order; a video is made where there is none."""
+    for name in names:
+        if not (folder / name).exists():
+            video(folder, name)
+    recordings = [{"recording_id": name.split(".")[0], "video": name} for name in names]
+    return dict(extract_batch(recordings, root=folder, openface=openface))
+
+
+def statuses(results: dict[str, Result]) -> dict[str, str]:
+    return {name: result.status for name, result in results.items()}
+
+
+def test_rows_have_the_decoded_times_and_the_schema(tmp_path: Path) -> None:
+    (result,) = extract(tmp_path, "a.mp4").values()
+    assert (result.status, result.frames, result.faces) == ("ok", 20, 18)
+    assert result.table is not None
+    validate(result.table, OPENFACE, "rows")
+    np.testing.assert_allclose(result.table["time"], np.arange(20) / stand_in.RATE, atol=1e-6)
+    assert set(result.table["backend"]) == {"OpenFace"}
+    lost = result.table.filter(~pl.col("success"))
+    assert lost["frame"].to_list() == [row + 1 for row in stand_in.LOST]
+    assert lost.select(*POSE, *GAZE_ANGLES, *LANDMARKS).null_count().row(0) == (2,) * 144
+
+
+def test_the_programs_own_timestamps_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "slow.mp4"
+    images = [np.full((32, 48, 3), 8 * i, np.uint8) for i in range(stand_in.N_ROWS)]
+    write_video(path, images, frame_rate=10)  # the stand-in believes in 25 Hz
+    (result,) = extract(tmp_path, "slow.mp4").values()
+    assert result.table is not None
+    np.testing.assert_allclose(result.table["time"], np.arange(20) / 10, atol=1e-6)
+
+
+def test_an_unreadable_input_that_ends_with_0_and_no_csv_fails_alone(tmp_path: Path) -> None:
+    results = extract(tmp_path, "a.mp4", "unreadable.mp4", "b.mp4", "unreadable_last.mp4")
+    assert statuses(results) == {
+        "a": "ok",
+        "unreadable": "failed",
+        "b": "ok",
+        "unreadable_last": "failed",
+    }
+    assert "Could not open the video file" in results["unreadable"].reason
+    assert "exit code 0 and no CSV" in results["unreadable_last"].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("dies.mp4", "exit code 5: something is wrong"), ("dies_killed.mp4", "signal 9")],
+)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_crash_costs_only_the_recording_at_which_it_happens(
+    tmp_path: Path, name: str, how: str, position: int
+) -> None:
+    names = ["a.mp4", "b.mp4"]
+    names.insert(position, name)
+    results = extract(tmp_path, *names)
+    dead = results.pop(name.removesuffix(".mp4"))
+    assert statuses(results) == {"a": "ok", "b": "ok"}
+    assert dead.status == "failed"
+    assert name in dead.reason
+    assert how in dead.reason
+
+
+def test_a_hang_is_killed_and_costs_one_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_UP", 4.0)
+    results = extract(tmp_path, "a.mp4", "dies_hangs.mp4", "b.mp4")
+    assert statuses(results) == {"a": "ok", "dies_hangs": "failed", "b": "ok"}
+    assert "openface.timeout" in results["dies_hangs"].reason
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "dies_hangs.pid").read_text()), 0)
+
+
+def test_results_come_while_the_program_runs(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "dies_hangs.mp4"):
+        video(tmp_path, name)
+    recordings = [{"recording_id": n, "video": f"{n}.mp4"} for n in ("a", "b", "dies_hangs")]
+    results = extract_batch(recordings, root=tmp_path, openface=PARAMS)
+    assert [next(results)[0], next(results)[0]] == ["a", "b"]
+    pid = int((tmp_path / "dies_hangs.pid").read_text())
+    os.kill(pid, 0)  # it still runs
+    results.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert list((tmp_path / ".cache").iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+def test_a_killed_stage_leaves_no_program_behind(tmp_path: Path) -> None:
+    video(tmp_path, "dies_hangs.mp4")
+    code = (
+        "from pathlib import Path; from pipeline_lib.face.openface import extract_batch; "
+        "from pipeline_lib.params import OpenFace; "
+        f"openface = OpenFace(**{PARAMS.model_dump()!r}); "
+        "recording = {'recording_id': 'a', 'video': 'dies_hangs.mp4'}; "
+        "list(extract_batch([recording], root=Path(), openface=openface))"
+    )
+    root = str(Path(stand_in.__file__).parents[1])
+    stage = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": root})
+    pid = _wait_for(tmp_path / "dies_hangs.pid")
+    stage.kill()
+    stage.wait()
+    assert _ends(pid)
+
+
+def _wait_for(path: Path) -> int:
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def _ends(pid: int) -> bool:
+    """Whether a process is gone, or a zombie that nobody waits for, within 5 s."""
+    for _ in range(100):
+        stat = Path("/proc", str(pid), "stat")
+        if not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_too_few_rows_are_a_part(tmp_path: Path) -> None:
+    (result,) = extract(tmp_path, "half.mp4").values()
+    assert result.status == "partial"
+    assert "10 rows for 20 frames" in result.reason
+    assert result.table is not None
+    assert result.table.height == 10
+
+
+def test_too_many_rows_are_not_of_this_video(tmp_path: Path) -> None:
+    video(tmp_path, "short.mp4", n_frames=12)
+    (result,) = extract(tmp_path, "short.mp4").values()
+    assert result.status == "failed"
+    assert "20 rows for 12 frames" in result.reason
+
+
+def test_a_truncated_video_is_a_part(tmp_path: Path) -> None:
+    path = video(tmp_path, "a.avi", n_frames=30)
+    with av.open(str(path)) as container:
+        packets = list(container.demux(video=0))
+    position = packets[stand_in.N_ROWS].pos
+    assert position is not None
+    path.write_bytes(path.read_bytes()[:position])
+    (result,) = extract(tmp_path, "a.avi").values()
+    assert result.status == "partial"
+    assert "20 of 30 announced frames decode" in result.reason
+
+
+def test_a_video_that_cannot_be_read_is_not_even_tried(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    results = extract(tmp_path, "a.mp4", "empty.mp4")
+    assert statuses(results) == {"empty": "failed", "a": "ok"}
+    assert "empty.mp4: cannot be read as video" in results["empty"].reason
+
+
+def test_too_few_faces_fail_with_the_numbers(tmp_path: Path) -> None:
+    strict = PARAMS.model_copy(update={"min_success": 0.95})
+    (result,) = extract(tmp_path, "a.mp4", openface=strict).values()
+    assert (result.status, result.frames, result.faces) == ("failed", 20, 18)
+    assert "a face in 18 of 20 frames, below openface.min_success = 95%" in result.reason
+
+
+def test_only_the_frames_at_a_rate_are_expected(tmp_path: Path) -> None:
+    slower = PARAMS.model_copy(update={"fps": 12.5})
+    (result,) = extract(tmp_path, "a.mp4", openface=slower).values()
+    assert result.status == "failed"
+    assert "20 rows for 10 frames at openface.fps = 12.5" in result.reason
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    missing = PARAMS.model_copy(update={"command": "FeatureExtraction_nowhere -x"})
+    with pytest.raises(ExtractorMissing, match=r"openface\.command = 'FeatureExtraction_nowhere"):
+        extract(tmp_path, "a.mp4", openface=missing)
+
+
+def test_a_program_that_does_not_start_is_no_recordings_fault(tmp_path: Path) -> None:
+    broken = PARAMS.model_copy(update={"options": "-no_models"})
+    with pytest.raises(ExtractorError, match=r"exit code 1.*\n.*Could not load the landmark"):
+        extract(tmp_path, "a.mp4", openface=broken)

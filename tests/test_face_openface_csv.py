@@ -1,0 +1,111 @@
+"""OpenFace's CSV is read as each of its versions writes it, and written as version 2.2 does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline_lib.face.openface_csv import GROUPS, MEASUREMENTS, CSVError, read_csv, write_csv
+from tests import openface_stand_in as openface
+
+
+def read(tmp_path: Path, content: str) -> pl.DataFrame:
+    path = tmp_path / "openface.csv"
+    path.write_text(content)
+    return read_csv(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_each_version_is_read(tmp_path: Path, version: int) -> None:
+    table = read(tmp_path, openface.text(version=version))
+    assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
+    assert table["frame"].to_list() == list(range(1, openface.N_ROWS + 1))
+    assert table["AU12_r"][0] == table["x_67"][0] == 1.5
+
+
+def test_spaces_make_no_difference(tmp_path: Path) -> None:
+    spaced = openface.text()
+    assert ", AU45_c" in spaced
+    assert read(tmp_path, spaced).equals(read(tmp_path, spaced.replace(", ", ",")))
+
+
+def test_a_lost_face_has_no_measurements_not_even_the_stale_pose(tmp_path: Path) -> None:
+    table = read(tmp_path, openface.text())
+    lost = [frame - 1 in openface.LOST for frame in table["frame"]]
+    assert table["success"].to_list() == [not is_lost for is_lost in lost]
+    for column in MEASUREMENTS:
+        assert table[column].is_null().to_list() == lost
+
+
+def test_of_several_faces_the_most_confident_stays(tmp_path: Path) -> None:
+    lines = openface.text(n_rows=2).replace(",", "").splitlines()
+    first = lines[1].split()
+    sure = [first[0], "1", first[2], "0.99", "1", *["2.5"] * (len(first) - 5)]
+    content = "\n".join(",".join(line.split()) for line in [*lines, " ".join(sure)])
+    table = read(tmp_path, content)
+    assert table["frame"].to_list() == [1, 2]
+    assert table["AU12_r"].to_list() == [2.5, 1.5]
+
+
+def test_a_value_that_is_no_number_is_no_success(tmp_path: Path) -> None:
+    lines = openface.text(n_rows=3).splitlines()
+    lines[2] = lines[2].replace("1.5", "-nan(ind)", 1)
+    lines[3] = lines[3].replace("1.5", "nan", 1)
+    table = read(tmp_path, "\n".join(lines))
+    assert table["success"].to_list() == [True, False, False]
+    assert table["gaze_0_x"].to_list() == [1.5, None, None]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("AU12_r", "AU13_r", r"1 of 35 columns of -aus are missing \(AU12_r, \.\.\.\); have -aus"),
+        ("x_0, ", "other, ", "1 of 136 columns of -2Dfp"),
+        ("timestamp", "time", "not OpenFace's output, it has no column timestamp"),
+        ("\n2, ", "\n, ", "1 of 20 rows are damaged"),
+    ],
+)
+def test_a_file_that_is_not_whole_is_an_error(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    content = openface.text().replace("eye_lmk_x_0, ", "eye, ").replace(old, new, 1)
+    with pytest.raises(CSVError, match=rf"openface\.csv: {message}"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("content", ["", "frame\n1,2,3\n"])
+def test_what_is_no_csv_is_an_error(tmp_path: Path, content: str) -> None:
+    with pytest.raises(CSVError, match=r"openface\.csv"):
+        read(tmp_path, content)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    found = {"frame": 1, "timestamp": 0.0, "confidence": 1, "success": 1, "AU12_r": 2.25}
+    lost = {"frame": 2, "timestamp": 0.04, "confidence": 0, "success": 0}
+    path = tmp_path / "written.csv"
+    write_csv([found | {"pose_Rx": -0.125}, lost], path, options=GROUPS)
+    table = read_csv(path)
+    assert table["AU12_r"].to_list() == [2.25, None]
+    assert table["pose_Rx"].to_list() == [-0.125, None]
+    assert table["timestamp"].to_list() == [0.0, 0.04]
+
+
+def test_columns_are_openfaces_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "written.csv"
+    write_csv([], path, options=GROUPS)
+    written = path.read_text().strip().split(",")
+    known = set(written)
+    assert written == [name for name in openface.columns(2) if name in known]
+    write_csv([], path, options=["-aus"])
+    assert path.read_text().strip().split(",") == [*written[:5], *written[-35:]]
+
+
+def test_an_unfinished_csv_has_no_name_yet(tmp_path: Path) -> None:
+    def rows() -> Iterator[dict[str, float]]:
+        yield {"frame": 1}
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_csv(rows(), tmp_path / "never.csv", options=GROUPS)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,131 @@
+"""Pickles: what NumPy writes is read, whatever else is named is refused, nothing is run."""
+
+import contextlib
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline_lib.datasets import safe_pickle
+from pipeline_lib.datasets.safe_pickle import load_arrays
+from pipeline_lib.recordings import RecordingError
+from pipeline_lib.twins import pickle2
+
+# Built by hand from NumPy's documentation of its state, as Python 2's cPickle memoises it.
+PYTHON_2 = (
+    b"\x80\x02}q\x01U\x06labelsq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\n"
+    b"q\x04K\x00\x85q\x05U\x01b\x87q\x06Rq\x07(K\x01K\x01K\x02\x86q\x08cnumpy\ndtype\nq\x09U\x02f8"
+    b"q\nK\x00K\x01\x87q\x0bRq\x0c(K\x03U\x01<q\rNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0e"
+    b"b\x89U\x10" + struct.pack("<2d", 7.71, -2.5) + b"q\x0ftq\x10bs."
+)
+
+
+def load(content: bytes, folder: Path) -> dict[str, np.ndarray]:
+    path = folder / "s01.dat"
+    path.write_bytes(content)
+    return load_arrays(path)
+
+
+def test_python_2_stream(tmp_path):
+    np.testing.assert_array_equal(load(PYTHON_2, tmp_path)["labels"], [[7.71, -2.5]])
+    oracle = pickle.loads(PYTHON_2, encoding="latin1")
+    np.testing.assert_array_equal(oracle["labels"], [[7.71, -2.5]])
+
+
+def test_twins_write_what_numpy_and_we_read(tmp_path):
+    arrays = {"data": np.random.default_rng(0).normal(size=(2, 40, 7)), "labels": np.eye(2, 4)}
+    oracle = pickle.loads(pickle2.dumps(arrays), encoding="latin1")
+    loaded = load(pickle2.dumps(arrays), tmp_path)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(oracle[name], array)
+        np.testing.assert_array_equal(loaded[name], array)
+
+
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", "<i2", "u1"])
+def test_python_3_streams(tmp_path, protocol, dtype):
+    arrays = {"c": np.arange(6, dtype=dtype).reshape(2, 3)}
+    arrays["fortran"] = np.asfortranarray(arrays["c"])
+    loaded = load(pickle.dumps(arrays, protocol), tmp_path)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(loaded[name], array)
+
+
+class Runs:
+    """A pickle of it would touch a file when loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_hostile_object_is_refused_unrun(tmp_path, protocol):
+    ran = tmp_path / "ran"
+    content = pickle.dumps({"data": np.zeros(2), "labels": [Runs(ran)]}, protocol)
+    with pytest.raises(RecordingError, match=r"^s01\.dat: .* which is refused"):
+        load(content, tmp_path)
+    assert not ran.exists()
+
+
+RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"cposix\nsystem\n(S'true'\ntR.", "posix.system, which is refused"),
+        (b"c__builtin__\neval\n(S'1'\ntR.", "__builtin__.eval, which is refused"),
+        (b"(S'true'\nios\nsystem\n.", "os.system, which is refused"),
+        (b"\x80\x04\x8c\x05numpy\x8c\x07fromstr\x93.", "numpy.fromstr, which is refused"),
+        (b"\x80\x04\x8c\nnumpy.core\x8c\x17multiarray._reconstruct\x93.", "which is refused"),
+        (b"c_codecs\ndecode\n(S'1'\ntR.", "_codecs.decode, which is refused"),
+        (b"cnumpy.core.multiarray\nscalar\n.", "multiarray.scalar, which is refused"),
+        (b"cnumpy\nndarray\n((I99999999999\ntS'f8'\ntR.", "not callable"),
+        (b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.", "dtype 'O8'"),
+        (b"c_codecs\nencode\n(VAA\nS'zip'\ntR.", "text encoding"),
+        (RECONSTRUCT + b"}S'__call__'\nI1\nsb.", "not a readable pickle"),  # changes the class
+        (b"\x80\x02Nr\xff\xff\xff\x7f.", "LONG_BINPUT 2147483647"),  # 32 GB of memo
+        (b"\x80\x02]q\x00.", "holds a list"),
+        (b"}S'data'\nI1\ns.", "'data' is not the name of a numeric array"),
+        (b"}S'data'\n" + RECONSTRUCT + b"(tRs.", "'data' is not the name"),  # without a state
+        (b"", "not a readable pickle"),
+    ],
+)
+def test_hostile_stream_is_refused(tmp_path, content, reason):
+    with pytest.raises(RecordingError, match=reason) as refused:
+        load(content, tmp_path)
+    assert str(refused.value).startswith("s01.dat: ")
+
+
+def test_shape_that_its_bytes_do_not_fill_is_refused(tmp_path):
+    with pytest.raises(RecordingError, match=r"16 bytes for shape \(1, 3\)"):
+        load(PYTHON_2.replace(b"K\x01K\x02\x86", b"K\x01K\x03\x86"), tmp_path)
+
+
+def test_file_above_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe_pickle, "MAX_BYTES", len(PYTHON_2) - 1)
+    with pytest.raises(RecordingError, match=f"{len(PYTHON_2)} bytes"):
+        load(PYTHON_2, tmp_path)
+
+
+@pytest.mark.parametrize("length", range(len(PYTHON_2)))
+def test_truncated_stream_is_refused(tmp_path, length):
+    with pytest.raises(RecordingError, match="not a readable pickle"):
+        load(PYTHON_2[:length], tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, len(PYTHON_2) - 1), st.binary(min_size=1, max_size=3))
+def test_damaged_stream_is_read_or_refused(tmp_path, place, damage):
+    arrays = {}
+    with contextlib.suppress(RecordingError):  # and no other error
+        arrays = load(PYTHON_2[:place] + damage + PYTHON_2[place + len(damage) :], tmp_path)
+    assert all(array.dtype == np.float64 for array in arrays.values())

@@ -1,0 +1,178 @@
+"""The training loop on a problem of four numbers."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from pipeline_lib.training import (
+    Batch,
+    Epoch,
+    TrainingError,
+    by_role,
+    constant,
+    fit,
+    label_loss,
+    probabilities,
+    score_table,
+    warmup_cosine,
+)
+
+
+class Points(Dataset[Batch]):
+    """Points (4,) whose first two coordinates' signs are the labels."""
+
+    def __init__(self, n: int, seed: int, *, scale: float = 1.0) -> None:
+        self.x = scale * torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, i: int) -> Batch:
+        return {"input": self.x[i], "labels": (self.x[i, :2] > 0).float()}
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2))
+
+
+def train(
+    *,
+    checkpoint: Path | None = None,
+    die_at_step: int | None = None,
+    learning_rate: float = 0.02,
+    epochs: int = 6,
+    patience: int = 6,
+    seed: int = 0,
+    scale: float = 1.0,
+) -> tuple[nn.Module, list[Epoch]]:
+    """64 points in batches of 10, so that the last batch is a short one."""
+    steps = 0
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        nonlocal steps
+        steps += model.training
+        if steps == die_at_step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return label_loss(model, batch)
+
+    model = make_model()
+    history = fit(
+        model,
+        loss,
+        Points(64, seed=1, scale=scale),
+        Points(32, seed=2),
+        optimiser=torch.optim.AdamW(model.parameters(), lr=learning_rate),
+        schedule=warmup_cosine(warmup=1, epochs=epochs),
+        epochs=epochs,
+        batch_size=10,
+        patience=patience,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    return model, list(history)
+
+
+def assert_same_weights(a: nn.Module, b: nn.Module) -> None:
+    for name, value in a.state_dict().items():
+        assert torch.equal(value, b.state_dict()[name]), name
+
+
+def test_learns_and_predicts() -> None:
+    model, history = train(epochs=20, patience=20)
+    assert history[-1].train_loss < 0.5 * history[0].train_loss
+    points = Points(200, seed=3)
+    scores = probabilities(model, points, batch_size=64)
+    assert ((scores > 0.5) == (points.x[:, :2] > 0).numpy()).mean() > 0.9
+    copy = pickle.loads(pickle.dumps(model))  # as it comes back from another process
+    assert (probabilities(copy, points, batch_size=64) == scores).all()
+
+
+def test_same_seed_same_weights() -> None:
+    assert_same_weights(train()[0], train()[0])
+    with pytest.raises(AssertionError):
+        assert_same_weights(train()[0], train(seed=1)[0])
+
+
+def test_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model.pt"
+    script = f"import test_training, pathlib as p; test_training.train(checkpoint=p.Path({str(checkpoint)!r}), die_at_step=24)"  # noqa: E501
+    here = Path(__file__).parent
+    child = subprocess.run(
+        [sys.executable, "-c", script], cwd=here, env={**os.environ, "PYTHONPATH": str(here.parent)}
+    )
+    assert child.returncode == -signal.SIGKILL
+    assert len(torch.load(checkpoint)["history"]) == 3  # it died in the fourth epoch
+
+    resumed, history = train(checkpoint=checkpoint)
+    undisturbed, expected = train()
+    assert history == expected
+    assert_same_weights(resumed, undisturbed)
+
+
+def test_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    first, history = train(checkpoint=tmp_path / "model.pt")
+    again, same = train(checkpoint=tmp_path / "model.pt", die_at_step=1)
+    assert same == history
+    assert_same_weights(first, again)
+
+
+def test_ends_with_the_weights_of_the_best_epoch() -> None:
+    model, history = train(learning_rate=0.5, epochs=8, patience=8)
+    best = min(history, key=lambda epoch: epoch.validation_loss or 0.0)
+    assert best.number < len(history)
+    assert best == [epoch for epoch in history if epoch.best][-1]
+    model.eval()
+    points = Points(32, seed=2)
+    loss = label_loss(model, {"input": points.x, "labels": (points.x[:, :2] > 0).float()})
+    assert loss.item() == pytest.approx(best.validation_loss)
+
+
+def test_stops_when_patience_is_exhausted() -> None:
+    _, history = train(learning_rate=0.0, epochs=20, patience=3)
+    assert [epoch.best for epoch in history] == [True, False, False, False]
+
+
+def test_without_validation_the_last_epoch_counts() -> None:
+    model = make_model()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
+    history = list(
+        fit(model, label_loss, Points(8, seed=0), None, optimiser=optimiser, epochs=3,
+            batch_size=4, patience=1, seed=0, checkpoint=None)
+    )  # fmt: skip
+    assert [(epoch.best, epoch.validation_loss) for epoch in history] == [(True, None)] * 3
+
+
+def test_infinite_loss_says_where_and_at_what_rate() -> None:
+    with pytest.raises(TrainingError, match=r"epoch 1, batch 1 of 7: the loss is nan.*rate 0"):
+        train(scale=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "factor"), [(0.0, 0.0), (1.0, 0.5), (2.0, 1.0), (6.0, 0.5), (10.0, 0.0)]
+)
+def test_warmup_cosine(epoch: float, factor: float) -> None:
+    assert warmup_cosine(warmup=2, epochs=10)(epoch) == pytest.approx(factor)
+    assert constant(epoch) == 1.0
+
+
+def test_by_role_refuses_a_role_without_recordings() -> None:
+    fold = pl.DataFrame({"fold": [3, 3], "recording_id": ["a", "b"], "role": ["train", "test"]})
+    with pytest.raises(TrainingError, match=r"fold \[3\].*role validation"):
+        by_role(pl.DataFrame({"recording_id": ["a", "b"]}), fold)
+
+
+def test_score_table_names_targets() -> None:
+    table = score_table(["a", "b"], probabilities(nn.Linear(4, 2), Points(2, seed=0), batch_size=2))
+    assert table.select("recording_id", "target").rows() == [
+        ("a", "valence"), ("b", "valence"), ("a", "arousal"), ("b", "arousal")
+    ]  # fmt: skip

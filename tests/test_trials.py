@@ -1,0 +1,92 @@
+"""Recordings of three or four frames, as tensors."""
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline_lib.schema import FEATURES
+from pipeline_lib.training import TrainingError
+from pipeline_lib.trials import N_VISUAL, Lengths, Trials, VisualScale, standardise, usable
+
+single = partial(np.array, dtype=np.float32)
+
+
+def recording(name: str, visual: list[float], **changes: Any) -> dict[str, Any]:
+    """A row of FEATURES: each frame shows one value in all columns; four samples of physiology."""
+    row = {
+        "recording_id": name,
+        "subject": name,
+        "n_frames": len(visual),
+        "visual": np.repeat(single(visual), N_VISUAL),
+        "face_share": 1.0,
+        "n_times": 4,
+        "physio": single([1, 10, 2, 10, 3, 10, 4, 10]),
+        "heart_quality": 1.0,
+        "EDA_quality": 1.0,
+        "valence_label": 0,
+        "arousal_label": 1,
+    }
+    return {**row, **changes}
+
+
+def features(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict(FEATURES))
+
+
+def test_scale_is_that_of_frames_with_a_face() -> None:
+    table = features(recording("a", [1, math.nan, 3]), recording("b", [5, math.nan]))
+    scale = VisualScale.of(table)
+    np.testing.assert_allclose(scale.mean, 3)
+    np.testing.assert_allclose(scale.std, np.std([1, 3, 5]), rtol=1e-6)
+    (visual,) = {tuple(x) for x in scale.apply(np.full((2, N_VISUAL), np.nan, np.float32))}
+    assert visual == (0.0,) * N_VISUAL
+
+
+def test_constant_feature_becomes_zero() -> None:
+    scale = VisualScale.of(features(recording("a", [2, 2, 2])))
+    assert not scale.apply(np.full((1, N_VISUAL), 2, np.float32)).any()
+
+
+def test_physiology_is_standardised_by_channel() -> None:
+    z = standardise(single([[1, 5], [2, 5], [3, 5]]))
+    np.testing.assert_allclose(z[:, 0], [-math.sqrt(1.5), 0, math.sqrt(1.5)], rtol=1e-6)
+    np.testing.assert_array_equal(z[:, 1], 0)
+
+
+def test_padding_follows_the_recording_and_is_not_standardised() -> None:
+    table = features(recording("a", [1, 3]))
+    item = Trials(table, VisualScale.of(table), Lengths(frames=5, times=7))[0]
+    assert item["visual"].shape == (5, N_VISUAL)
+    assert item["visual"][:, 0].tolist() == [-1, 1, 0, 0, 0]
+    assert item["physio"].shape == (7, 2)
+    assert not item["physio"][4:].any()
+    assert (item["n_frames"].item(), item["n_times"].item()) == (2, 4)
+    assert item["labels"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("lengths", "column"), [((1, 9), "n_frames = 2"), ((9, 3), "n_times = 4")])
+def test_longer_recording_names_the_key(lengths: tuple[int, int], column: str) -> None:
+    table = features(recording("a", [1, 3]))
+    with pytest.raises(TrainingError, match=rf"a: {column}.*models\.<scale>\.mvp\.max_seconds"):
+        Trials(table, VisualScale.of(table), Lengths(*lengths))
+
+
+def test_lengths_come_from_params() -> None:
+    lengths = Lengths.of(155.5, fps=18.0, sampling_rate=128.0)
+    assert (lengths.frames, lengths.times) == (2799, 19904)
+
+
+def test_usable_needs_both_modalities_and_both_labels() -> None:
+    table = features(
+        recording("whole", [1]),
+        recording("no video", []),
+        recording("no signals", [1], n_times=0, physio=[]),
+        recording("no EDA", [1], physio=single([1, math.nan] * 4)),
+        recording("no valence", [1], valence_label=None),
+        recording("no arousal", [1], arousal_label=None),
+    )
+    assert usable(table)["recording_id"].to_list() == ["whole"]
