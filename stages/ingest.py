@@ -18,7 +18,7 @@ def main(dataset: str) -> None:
     settings = params.datasets[dataset]
     root = Path(settings.root)
     channels: dict[str, Any] = {"heart": settings.heart, "eda_unit": settings.eda_unit}
-    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}")
+    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.adapter")
     with tracking.stage_run(
         "ingest", dataset, experiment=params.execution.experiment, params=channels
     ) as run:

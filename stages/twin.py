@@ -11,7 +11,7 @@ CLIPS = ("sad_then_laughing", "neutral_then_smiling")
 
 def main(dataset: str) -> None:
     params = load_params()
-    import_module(f"pipeline_lib.twins.{dataset}").write(
+    import_module(f"pipeline_lib.twins.{dataset}.writer").write(
         paths.twin(dataset),
         twin=params.twins[dataset],
         clips={name: paths.asset(name) for name in CLIPS},

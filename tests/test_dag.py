@@ -22,9 +22,11 @@ def code_deps(name: str) -> set[str]:
 
 def chosen(package: str, arguments: list[str]) -> str:
     """The module that a stage takes out of `package` by a computed name."""
-    names = {"pipeline_lib.datasets": load_params().datasets}
-    key = arguments[-1]
-    return f"{package}.{names[package][key].layout if package in names else key}"
+    if package == "pipeline_lib.datasets":
+        return f"{package}.{load_params().datasets[arguments[0]].layout}.adapter"
+    if package == "pipeline_lib.twins":
+        return f"{package}.{arguments[0]}.writer"
+    return f"{package}.{arguments[-1]}"
 
 
 def imports(cmd: str) -> set[str]:

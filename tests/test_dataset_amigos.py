@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline_lib.datasets import amigos
+from pipeline_lib.datasets.amigos import adapter as amigos
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 
 N_TIMES = 5 * 128 + 256  # the lead-in and 2 s

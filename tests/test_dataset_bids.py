@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib.datasets import bids
+from pipeline_lib.datasets.bids import adapter as bids
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 
 STEM = "sub-01_task-watch_run-01"

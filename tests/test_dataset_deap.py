@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib.datasets import deap
+from pipeline_lib.datasets.deap import adapter as deap
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 
 N_TIMES = 3 * 128 + 256  # the baseline and 2 s

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
-from pipeline_lib.datasets.matlab import numbers, read_cells, text
+from pipeline_lib.datasets.amigos.matlab import numbers, read_cells, text
 from pipeline_lib.recordings import RecordingError
 
 # Files that MATLAB itself wrote, on machines of both byte orders, come with SciPy's tests.

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.datasets import safe_pickle
-from pipeline_lib.datasets.safe_pickle import load_arrays
+from pipeline_lib.datasets.deap import safe_pickle
+from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.twins import pickle2
+from pipeline_lib.twins.deap import pickle2
 
 # Built by hand from NumPy's documentation of its state, as Python 2's cPickle memoises it.
 PYTHON_2 = (

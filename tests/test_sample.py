@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib import sample
-from pipeline_lib.datasets import bids
+from pipeline_lib.datasets.bids import adapter as bids
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ import pytest
 from scipy.io import loadmat
 
 from pipeline_lib import params
-from pipeline_lib.datasets import amigos as amigos_layout
-from pipeline_lib.datasets import deap as deap_layout
+from pipeline_lib.datasets.amigos import adapter as amigos_layout
+from pipeline_lib.datasets.deap import adapter as deap_layout
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.twins import amigos, deap
+from pipeline_lib.twins.amigos import writer as amigos
+from pipeline_lib.twins.deap import writer as deap
 from pipeline_lib.twins.folder import replaced
 from pipeline_lib.twins.plan import plan
 

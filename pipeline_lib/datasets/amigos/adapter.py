@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline_lib.datasets import matlab
+from pipeline_lib.datasets.amigos import matlab
 from pipeline_lib.datasets.files import ADVICE, check_root, find
 from pipeline_lib.datasets.outcomes import Outcome, each, ratings_of
 from pipeline_lib.physio.units import to_conductance

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_lib import params
-from pipeline_lib.datasets.amigos import (
+from pipeline_lib.datasets.amigos.adapter import (
     CELLS,
     ECG_LEFT,
     ECG_RIGHT,

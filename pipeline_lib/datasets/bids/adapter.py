@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline_lib.datasets.bids_files import (
+from pipeline_lib.datasets.bids.files import (
     PHYSIO,
     Event,
     number,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_lib import params
-from pipeline_lib.datasets.deap import (
+from pipeline_lib.datasets.deap.adapter import (
     BASELINE,
     GSR,
     N_CHANNELS,
@@ -16,7 +16,8 @@ from pipeline_lib.datasets.deap import (
     RATINGS_FILE,
     SAMPLING_RATE,
 )
-from pipeline_lib.twins import faces, physiology, pickle2
+from pipeline_lib.twins import faces, physiology
+from pipeline_lib.twins.deap import pickle2
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
 from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan, rating
 from pipeline_lib.video.encode import write_video
