@@ -9,51 +9,62 @@ import logging
 import os
 import re
 import subprocess
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from pipeline_lib import paths
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-P = ParamSpec("P")
 
 
 class TrackingError(RuntimeError):
     """The tracking server cannot be reached before work starts."""
 
 
-@dataclass
-class Run:
-    """A run of the tracking server; each call is best effort and warns when it fails."""
+@dataclass(frozen=True)
+class _Handle:
+    """A run of the server's."""
 
     client: Any
     run_id: str
     experiment_id: str
-    alive: bool = True
+
+
+class Run:
+    """A run of the tracking server. Its calls return at once: a thread beside the work logs.
+
+    A call that fails warns and ends the logging of this run.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor, start: Callable[[], _Handle]) -> None:
+        self._thread = thread
+        self._handle: _Handle | None = None
+        self._calls: list[Future[None]] = []
+        self._begin(start)
 
     def params(self, params: Mapping[str, Any]) -> None:
-        self._try(self.client.log_batch, params=_entities("Param", _flat(params)))
+        self._submit(lambda h: h.client.log_batch(h.run_id, params=_params(params)))
 
     def metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Log finite numbers."""
-        entities = _entities("Metric", metrics, 0, step)
-        self._try(self.client.log_batch, metrics=entities)
+        self._submit(lambda h: h.client.log_batch(h.run_id, metrics=_metrics(metrics, step)))
 
     def table(self, table: pl.DataFrame, name: str) -> None:
         """Log a table as the CSV artifact `name`."""
-        self._try(self.client.log_text, table.write_csv(), name)
+        self._submit(lambda h: h.client.log_text(h.run_id, table.write_csv(), name))
 
     def ledger(self, ledger: pl.DataFrame, seconds: Mapping[str, float]) -> None:
         """Log a stage's ledger with the seconds that each recording took now, and its counts."""
@@ -63,53 +74,51 @@ class Run:
         self.metrics({"computed": len(seconds), **{str(k): float(n) for k, n in counts}})
 
     def file(self, path: Path) -> None:
-        self._try(self.client.log_artifact, str(path))
+        self._submit(lambda h: h.client.log_artifact(h.run_id, str(path)))
+
+    def model(self, model: "torch.nn.Module", example: Mapping[str, "torch.Tensor"]) -> None:
+        """Log a model as a traced graph with its signature; `example` is a batch of inputs."""
+        self._submit(lambda h: _log_model(h.run_id, model, example))
 
     @contextlib.contextmanager
     def fold(self, fold: int) -> Iterator["Run"]:
         """A child run for one fold."""
-        with _child(self.client, self.experiment_id, self.run_id, f"fold-{fold}", {}) as run:
-            yield run
+        child = Run(self._thread, lambda: _create(self._known(), f"fold-{fold}"))
+        yield child
+        child.finish("FINISHED")
 
-    def model(
-        self, model: "torch.nn.Module", example: "Mapping[str, np.ndarray[Any, Any]]"
-    ) -> None:
-        """Log a model as a traced graph with its signature; `example` is a batch of two."""
-        self._try(self._log_model, model, example)
+    def finish(self, status: str) -> None:
+        self._submit(lambda h: h.client.set_terminated(h.run_id, status))
 
-    def _log_model(
-        self, run_id: str, model: "torch.nn.Module", example: "Mapping[str, np.ndarray[Any, Any]]"
-    ) -> None:
-        import mlflow
-        import torch
-        from mlflow.models import infer_signature
+    def wait(self) -> None:
+        """Wait for the thread; raises what only a bug can raise in it."""
+        for call in self._calls:
+            call.result()
 
-        inputs = {name: torch.from_numpy(value) for name, value in example.items()}
-        with torch.no_grad():
-            output = model.eval()(**inputs).numpy()
-        with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.export's notes on its own deprecations
-            mlflow.pytorch.log_model(
-                model,
-                name="model",
-                signature=infer_signature(dict(example), output),
-                input_example=tuple(example.values()),
-                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
-            )
+    def _known(self) -> _Handle:
+        if self._handle is None:
+            raise TrackingError("the run above was not made")
+        return self._handle
 
-    def _try(
-        self, call: Callable[Concatenate[str, P], object], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        if not self.alive:
-            return
-        import mlflow
-        import requests
+    def _begin(self, start: Callable[[], _Handle]) -> None:
+        def call() -> None:
+            self._handle = start()
 
+        self._calls.append(self._thread.submit(self._guarded, call))
+
+    def _submit(self, call: Callable[[_Handle], object]) -> None:
+        self._calls.append(self._thread.submit(self._guarded, lambda: self._if_alive(call)))
+
+    def _if_alive(self, call: Callable[[_Handle], object]) -> None:
+        if self._handle is not None:
+            call(self._handle)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
         try:
-            call(self.run_id, *args, **kwargs)
-        except (mlflow.MlflowException, requests.RequestException, OSError) as error:
-            self.alive = False
-            warnings.warn(f"tracking stopped, results are not touched: {error}", stacklevel=3)
+            call()
+        except _server_errors() as error:
+            self._handle = None
+            warnings.warn(f"tracking stopped, results are not touched: {error}", stacklevel=1)
 
 
 @contextlib.contextmanager
@@ -122,8 +131,8 @@ def stage_run(
     params      : as the stage read them
     Raises TrackingError if the server cannot be reached.
     """
-    client, experiment_id = _connect(experiment)
-    parent = _parent(client, experiment_id)
+    uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
+    _check_reachable(uri)
     dataset, _, system = name.partition("-")
     tags = {
         "stage": stage,
@@ -133,72 +142,104 @@ def stage_run(
         **_origin(dataset),
         **_dependency_hashes(stage, name),
     }
-    title = f"{stage}@{name}" if name else stage
-    with _child(client, experiment_id, parent, title, tags) as run:
+
+    def start() -> _Handle:
+        return _create(_parent(uri, experiment), f"{stage}@{name}" if name else stage, tags)
+
+    # Importing MLflow and opening its store take seconds: they run beside the stage's work.
+    with ThreadPoolExecutor(1) as thread:
+        run = Run(thread, start)
         run.params(params)
-        yield run
-
-
-def _connect(experiment: str) -> tuple[Any, str]:
-    from filelock import FileLock
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-    import mlflow
-    import requests
-
-    warnings.filterwarnings("ignore", module="sqlalchemy")
-    mlflow.set_tracking_uri(uri)
-    paths.CACHE.mkdir(exist_ok=True)
-    # Two first users at once would both migrate the new database.
-    with FileLock(paths.CACHE / "tracking.lock"):
         try:
-            client = mlflow.MlflowClient()
-            found = client.get_experiment_by_name(experiment)
-            if found is not None:
-                return client, str(found.experiment_id)
-            where = "mlartifacts" if uri == DEFAULT_URI else None
-            return client, str(client.create_experiment(experiment, artifact_location=where))
-        except (mlflow.MlflowException, requests.RequestException, OSError) as error:
-            raise TrackingError(
-                f"MLflow at {uri} cannot be used: {error}; start it, or unset MLFLOW_TRACKING_URI "
-                f"for {DEFAULT_URI}"
-            ) from error
+            yield run
+        except BaseException:
+            run.finish("FAILED")
+            raise
+        run.finish("FINISHED")
+        run.wait()
 
 
-def _parent(client: Any, experiment_id: str) -> str:
+def _check_reachable(uri: str) -> None:
+    """Raise TrackingError unless the server answers, or the database's folder can be written."""
+    try:
+        if uri.startswith("http"):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=10).close()
+        elif uri.startswith("sqlite:///"):
+            folder = Path(uri.removeprefix("sqlite:///")).absolute().parent
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(f"{folder} cannot be written")
+    except OSError as error:
+        raise TrackingError(
+            f"MLflow at {uri} cannot be used: {error}; start it, or unset MLFLOW_TRACKING_URI for "
+            f"{DEFAULT_URI}"
+        ) from error
+
+
+def _parent(uri: str, experiment: str) -> _Handle:
     """The run of this pipeline execution: the DVC experiment, else the git revision."""
     from filelock import FileLock
 
     name = os.environ.get("DVC_EXP_NAME") or _revision()
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="sqlalchemy")
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    client = mlflow.MlflowClient()
+    paths.CACHE.mkdir(exist_ok=True)
+    # Two first users at once would both migrate the new database, or make the same run.
     with FileLock(paths.CACHE / "tracking.lock"):
+        experiment_id = _experiment(client, experiment, local=uri == DEFAULT_URI)
         found = client.search_runs(
             [experiment_id], filter_string=f"tags.execution = '{name}'", max_results=1
         )
         if found:
-            return str(found[0].info.run_id)
+            return _Handle(client, found[0].info.run_id, experiment_id)
         run = client.create_run(experiment_id, run_name=name, tags={"execution": name})
         client.set_terminated(run.info.run_id)
-        return str(run.info.run_id)
+        return _Handle(client, run.info.run_id, experiment_id)
 
 
-@contextlib.contextmanager
-def _child(
-    client: Any, experiment_id: str, parent: str, name: str, tags: Mapping[str, str]
-) -> Iterator[Run]:
-    created = client.create_run(
-        experiment_id, run_name=name, tags={"mlflow.parentRunId": parent, **tags}
-    )
-    run = Run(client, created.info.run_id, experiment_id)
-    try:
-        yield run
-    except BaseException:
-        run._try(client.set_terminated, status="FAILED")
-        raise
-    run._try(client.set_terminated)
+def _experiment(client: Any, name: str, *, local: bool) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    where = "mlartifacts" if local else None
+    return str(client.create_experiment(name, artifact_location=where))
+
+
+def _create(parent: _Handle, name: str, tags: Mapping[str, str] | None = None) -> _Handle:
+    all_tags = {"mlflow.parentRunId": parent.run_id, **(tags or {})}
+    created = parent.client.create_run(parent.experiment_id, run_name=name, tags=all_tags)
+    return _Handle(parent.client, created.info.run_id, parent.experiment_id)
+
+
+def _log_model(
+    run_id: str, model: "torch.nn.Module", example: Mapping[str, "torch.Tensor"]
+) -> None:
+    import mlflow
+    import torch
+    from mlflow.models import infer_signature
+
+    inputs = {name: value.numpy() for name, value in example.items()}
+    with torch.no_grad():
+        output = model.eval()(**example).numpy()
+    with mlflow.start_run(run_id=run_id):
+        mlflow.pytorch.log_model(
+            model,
+            name="model",
+            signature=infer_signature(inputs, output),
+            input_example=tuple(inputs.values()),
+            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+        )
+
+
+def _server_errors() -> tuple[type[Exception], ...]:
+    import mlflow
+    import requests
+
+    return (mlflow.MlflowException, requests.RequestException, OSError, TrackingError)
 
 
 def _origin(dataset: str) -> dict[str, str]:
@@ -250,8 +291,13 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _entities(kind: str, values: Mapping[str, Any], *rest: int) -> list[Any]:
-    from mlflow import entities
+def _params(params: Mapping[str, Any]) -> list[Any]:
+    from mlflow.entities import Param
 
-    make = getattr(entities, kind)
-    return [make(key, value if rest else str(value), *rest) for key, value in values.items()]
+    return [Param(key, str(value)) for key, value in _flat(params).items()]
+
+
+def _metrics(metrics: Mapping[str, float], step: int) -> list[Any]:
+    from mlflow.entities import Metric
+
+    return [Metric(key, value, 0, step) for key, value in metrics.items()]
