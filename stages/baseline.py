@@ -17,7 +17,8 @@ def main(dataset: str, system: baselines.System) -> None:
     labels = tables.read_table(paths.index(dataset), RECORDINGS).select(
         "recording_id", "valence_label", "arousal_label"
     )
-    features = pl.read_parquet(paths.handcraft(dataset))
+    # As the systems that fuse: with recordings that have both video and physiology.
+    features = pl.read_parquet(paths.handcraft(dataset)).filter("has_video", "has_physio")
     with tracking.stage_run(
         "baseline",
         f"{dataset}-{system}",
@@ -27,7 +28,7 @@ def main(dataset: str, system: baselines.System) -> None:
         scores = {
             fold: baselines.fit_predict(
                 system,
-                features,
+                features.drop("has_video", "has_physio"),
                 labels,
                 folds.filter(pl.col("fold") == fold),
                 baselines=params.baselines,

@@ -22,7 +22,11 @@ def main(dataset: str) -> None:
             name = recording["recording_id"]
             visual = np.reshape(recording["visual"] or [], (-1, len(names)))
             rows.append(
-                {"recording_id": name}
+                {
+                    "recording_id": name,
+                    "has_video": recording["n_frames"] > 0,
+                    "has_physio": recording["n_times"] > 0,
+                }
                 | visual_features(visual, names=names)
                 | physio_features(physio.filter(pl.col("recording_id") == name))
             )

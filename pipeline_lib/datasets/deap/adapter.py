@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.datasets.files import ADVICE, check_root, find
 from pipeline_lib.datasets.outcomes import Outcome, each, ratings_of
-from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.physio.units import to_conductance
 from pipeline_lib.recordings import (
     DatasetError,
