@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 
 demo: .venv/ready
 	dvc repro
-	python -m stages.summary
+	python -m pipeline_lib.report.console
 
 test: .venv/ready check
 	pytest -n 2
@@ -18,7 +18,7 @@ test: .venv/ready check
 check: .venv/ready
 	ruff format --check .
 	ruff check .
-	mypy .
+	mypy
 
 ui: .venv/ready
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}

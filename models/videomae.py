@@ -23,6 +23,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+import pipeline_lib.privacy  # noqa: F401  before transformers, which reads what it sets
 from pipeline_lib import params, paths
 from pipeline_lib.clips import Clips, LabelledClips, usable
 from pipeline_lib.schema import TARGETS

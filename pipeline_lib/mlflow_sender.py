@@ -6,17 +6,16 @@ stage closes it. Importing MLflow takes seconds, which no stage has to wait for.
 
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported
-
 import mlflow
 from filelock import FileLock
 from mlflow.entities import Metric, Param
+
+import pipeline_lib.privacy  # noqa: F401  before MLflow, which reads what it sets
 
 LOCK = Path(".cache", "tracking.lock")
 

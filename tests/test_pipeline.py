@@ -1,0 +1,145 @@
+"""The whole chain as a user runs it, on very small twins: `dvc repro` and what follows."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from pipeline_lib.params import load_params
+
+pytestmark = pytest.mark.xdist_group("pipeline")  # they share one project
+
+SMALL = {
+    "twins.amigos": {"subjects": 6, "trials": 3, "seconds": 5.0, "width": 320, "height": 180},
+    "twins.deap": {"subjects": 6, "trials": 3, "seconds": 5.0, "width": 240, "height": 192},
+    "models.tiny.mvp": {"epochs": 2, "max_seconds": 10.0},
+    "models.tiny.videomae.pretrain": {"epochs": 1},
+    "models.tiny.videomae.finetune": {"epochs": 1},
+    "splits": {"folds": 3},
+    "evaluation": {"bootstrap": 50},
+    "max_failed": 0.5,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Path]) -> Path:
+    """A copy of the project without git, its twins small, after its first `dvc repro`."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("stages", "pipeline_lib", "models", "metrics"):
+        shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in load_params().assets:
+        shutil.copytree(asset(name).parent, folder / "assets" / name)
+    shutil.copy("dvc.yaml", folder)
+    shutil.copy(".dvcignore", folder)
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for key, value in SMALL.items():
+        set_param(params, key, value)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    repro(folder)
+    return folder
+
+
+def set_param(params: dict[str, Any], key: str, value: Any) -> None:
+    *above, last = key.split(".")
+    for name in above:
+        params = params[name]
+    params[last] = params[last] | value if isinstance(value, dict) else value
+
+
+def environment() -> dict[str, str]:
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": here, "DVC_EXP_NAME": "test"}
+
+
+def repro(folder: Path) -> list[str]:
+    """Run the pipeline; the stages that ran."""
+    command = [sys.executable, "-m", "dvc", "repro"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
+
+
+def stage(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment(), start_new_session=True)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_every_result_is_there_and_says_that_it_is_synthetic(project: Path) -> None:
+    results = sorted(path.name for path in (project / "results").glob("*-*.json"))
+    systems = ("majority", "mlp", "mvp", "stratified", "svm", "videomae")
+    assert results == [f"{d}-{s}.json" for d in ("amigos", "deap") for s in systems]
+    page = (project / "results/report.html").read_text()
+    assert "AMIGOS and DEAP are synthetic twins" in page
+    assert str(project) not in page
+
+
+def test_missing_modalities_pass_as_missing(project: Path) -> None:
+    features = pl.read_parquet(project / "data/sample/features")
+    shapes = features.select(pl.col("n_frames") > 0, pl.col("n_times") > 0).unique().rows()
+    assert sorted(shapes) == [(False, False), (False, True), (True, False)]
+
+
+def test_a_second_run_runs_nothing(project: Path) -> None:
+    assert repro(project) == []
+
+
+def test_another_filter_reruns_what_follows_from_physiology_alone(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    set_param(params, "physio.EDA.high", 2.0)
+    (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    ran = {name.split("@")[0] for name in repro(project)}
+    assert ran == {"filter", "store", "handcraft", "train", "baseline", "evaluate", "report"}
+
+
+@pytest.mark.parametrize("name", ["openface", "crop"])
+def test_a_killed_stage_goes_on_and_ends_with_the_same_bytes(project: Path, name: str) -> None:
+    out, cache = project / "data/amigos" / name, project / ".cache" / name
+    undisturbed = contents(out)
+    shutil.rmtree(cache)
+    shutil.rmtree(out)
+    process = stage(project, f"stages.{name}", "amigos")
+    while len(list(cache.glob("*.parquet"))) < 3:
+        time.sleep(0.02)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path.name: path.stat().st_mtime_ns for path in cache.glob("*.parquet")}
+    assert not out.exists()
+    assert stage(project, f"stages.{name}", "amigos").wait() == 0
+    after = {path.name: path.stat().st_mtime_ns for path in cache.glob("*.parquet")}
+    assert kept.items() <= after.items()
+    assert len(after) > len(kept)
+    assert contents(out) == undisturbed
+
+
+def test_one_subject_more_computes_one_subject(project: Path) -> None:
+    root = project / "data/twins/deap"
+    held_back = project / "held_back"
+    held_back.mkdir()
+    for path in (root / "data_preprocessed_python/s06.dat", root / "face_video/s06"):
+        shutil.move(path, held_back / path.name)
+    cache = project / ".cache/ingest"
+    shutil.rmtree(cache)
+    assert stage(project, "stages.ingest", "deap").wait() == 0
+    before = set(cache.iterdir())
+    shutil.move(held_back / "s06.dat", root / "data_preprocessed_python/s06.dat")
+    shutil.move(held_back / "s06", root / "face_video/s06")
+    assert stage(project, "stages.ingest", "deap").wait() == 0
+    new = [pl.read_parquet(path)["subject"][0] for path in set(cache.iterdir()) - before]
+    assert new == ["s06"] * 3
