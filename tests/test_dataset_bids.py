@@ -70,12 +70,13 @@ def test_events_cut_the_run(tmp_path):
     assert (second.trial, second.stimulus, second.order) == ("task-watch_run-01_02", "sad", 2)
     one, two = read(tmp_path).values()
     ecg, eda = one.signals
-    np.testing.assert_array_equal(ecg.samples, np.arange(30, 40))  # 2 s are 3 s after the start
-    np.testing.assert_array_equal(eda.samples, np.arange(8, 12))
-    assert (ecg.start, eda.start, one.video_start, one.duration) == (0, 0, -1.5, 1)
+    # The onset is 3 s after the ECG's start, 2 s after the EDA's: less than the 5 s of lead-in.
+    np.testing.assert_array_equal(ecg.samples, np.arange(0, 40))
+    np.testing.assert_array_equal(eda.samples, np.arange(0, 12))
+    assert (ecg.start, eda.start, one.video_start, one.duration) == (-3, -2, -1.5, 1)
     assert one.ratings == {"valence": 7.5, "arousal": 3}
-    assert two.signals[0].start == pytest.approx(0.05)  # the first sample after the onset
-    np.testing.assert_array_equal(two.signals[0].samples, np.arange(51, 61))
+    assert two.signals[0].start == pytest.approx(-4.95)  # 5 s before the first after the onset
+    np.testing.assert_array_equal(two.signals[0].samples, np.arange(1, 61))
     assert (two.ratings, two.missing) == ({}, ("no ratings",))
 
 
@@ -104,7 +105,8 @@ def test_missing_values_are_no_zeros(tmp_path):
     write_events(tmp_path, "onset duration", "0 0.5", "0.5 0.5")
     first, second = read(tmp_path).values()
     assert str(first) == "ECG: 1 of 5 samples are NaN"
-    np.testing.assert_array_equal(second.signals[0].samples, np.arange(3, 8))
+    # Its lead-in begins after the gap, which lies in the first event.
+    np.testing.assert_array_equal(second.signals[0].samples, np.arange(0, 8))
 
 
 @pytest.mark.parametrize(

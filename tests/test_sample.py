@@ -42,9 +42,10 @@ def test_pictures_are_events_with_their_own_samples(root, signals):
         kind = {1: "neutral", 2: "disgust"}[int(stimuli[onset])]
         assert source.stimulus == f"{kind}-{source.order:02d}"
         for signal in reading.signals:
-            original = np.load(signals[signal.channel])[onset : onset + 10_600]
+            first = max(onset - 5_000, 0)
+            original = np.load(signals[signal.channel])[first : onset + 10_600]
             np.testing.assert_array_equal(signal.samples, original)
-            assert signal.start == pytest.approx(0)
+            assert signal.start == pytest.approx((first - onset) / 1000)
         assert [s.unit for s in reading.signals] == ["mV", "uS"]
 
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pipeline_lib.datasets.bids.files import (
     PHYSIO,
     Event,
@@ -36,6 +38,7 @@ LAYOUT = (
 )
 _RUN = r"(sub-[A-Za-z0-9]+)((?:_(?!recording)[a-z]+-[A-Za-z0-9]+)+)"
 EVENTS = "_events.tsv"
+LEAD_IN = 5.0  # s kept before an event: filters settle there, before the window begins
 ROUNDING = 1e-6  # samples: an event that begins on a sample includes it
 
 
@@ -150,17 +153,17 @@ def _event_of(source: Source) -> Event | None:
 
 
 def _cut(signal: Signal, event: Event) -> Signal:
-    """What lies between an event's onset and its end, on the event's time axis."""
+    """An event's samples, on its time axis, and what was recorded well in LEAD_IN before them."""
     rate, n_times = signal.sampling_rate, signal.samples.size
-    edges = [
+    onset, end = (
         min(max(math.ceil((time - signal.start) * rate - ROUNDING), 0), n_times)
         for time in (event.onset, event.onset + event.duration)
-    ]
-    return replace(
-        signal,
-        start=signal.start + edges[0] / rate - event.onset,
-        samples=signal.samples[edges[0] : edges[1]],
     )
+    first = max(onset - round(LEAD_IN * rate), 0) if onset < end else onset
+    gaps = np.flatnonzero(~np.isfinite(signal.samples[first:onset]))
+    first += int(gaps[-1]) + 1 if gaps.size else 0
+    start = signal.start + first / rate - event.onset
+    return replace(signal, start=start, samples=signal.samples[first:end])
 
 
 def _video_start(video: Path, event: Event | None) -> float:
