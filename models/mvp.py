@@ -18,7 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib import params, schema
-from pipeline_lib.training import FoldResult, by_role, fit, label_loss, probabilities, score_table
+from pipeline_lib.training import (
+    FoldResult,
+    by_role,
+    example,
+    fit,
+    label_loss,
+    probabilities,
+    score_table,
+)
 from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths, Trials, VisualScale, usable
 
 
@@ -198,4 +206,5 @@ def train_fold(
         )
     )
     scores = probabilities(model, data["test"], batch_size=config.batch_size)
-    return FoldResult(score_table(data["test"].recording_ids, scores), history, model)
+    table = score_table(data["test"].recording_ids, scores)
+    return FoldResult(table, history, model, example(data["test"]))

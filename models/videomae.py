@@ -33,6 +33,7 @@ from pipeline_lib.training import (
     FoldResult,
     TrainingError,
     by_role,
+    example,
     fit,
     label_loss,
     probabilities,
@@ -176,8 +177,8 @@ def finetune_fold(
     fold   : schema.FOLDS, the rows of one fold
     start  : folder with a model for each fold, as pre-training on a corpus leaves it
 
-    A recording's score is the mean probability over its clips. The model of the result is
-    transformers' own; its inputs are `normalise`d pixels.
+    A recording's score is the mean probability over its clips. In the model of the result,
+    `videomae` is transformers' own; its inputs are `normalise`d pixels.
     """
     recipe = config.finetune
     clips = Clips(crops, crop=config.crop, size=config.image_size)
@@ -213,7 +214,7 @@ def finetune_fold(
     scores = probabilities(model, data["test"], batch_size=recipe.batch_size)
     of_clips = score_table(data["test"].recording_ids, scores)
     of_recordings = of_clips.group_by("recording_id", "target", maintain_order=True).mean()
-    return FoldResult(of_recordings, history, model.videomae)
+    return FoldResult(of_recordings, history, model, example(data["test"]))
 
 
 # ---- Both ---------------------------------------------------------------------------------------

@@ -87,14 +87,19 @@ def history(epochs: Mapping[int, Sequence["Epoch"]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(HISTORY))
 
 
-def log(run: "Run", epochs: Mapping[int, Sequence["Epoch"]]) -> None:
-    """Give each fold a run of its own with its curves."""
-    for number, passed in epochs.items():
+def log_results(run: "Run", results: Mapping[int, "FoldResult"]) -> None:
+    """Give each fold a run of its own with its curves and its model."""
+    for number, result in results.items():
         with run.fold(number) as child:
-            for epoch in passed:
-                losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
-                known = {name: value for name, value in losses.items() if value is not None}
-                child.metrics(known, step=epoch.number)
+            log_curves(child, result.history)
+            child.model(result.model, result.example)
+
+
+def log_curves(run: "Run", epochs: Sequence["Epoch"]) -> None:
+    for epoch in epochs:
+        losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
+        known = {name: value for name, value in losses.items() if value is not None}
+        run.metrics(known, step=epoch.number)
 
 
 def checkpoint_folder(

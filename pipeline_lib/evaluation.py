@@ -95,12 +95,15 @@ def flat(summary: Mapping[str, Any], system: str) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def confusions(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Actual and predicted class of every recording and target, for a confusion plot."""
+def confusions(predictions: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Actual and predicted class of every recording, by target, for a confusion plot."""
     predicted = (pl.col("score") > classification.DECISION).cast(pl.Int8)
-    return predictions.sort("target", "recording_id").select(
-        "target", pl.col("label").alias("actual"), predicted.alias("predicted")
-    )
+    return {
+        target: predictions.filter(target=target)
+        .sort("recording_id")
+        .select(pl.col("label").alias("actual"), predicted.alias("predicted"))
+        for target in TARGETS
+    }
 
 
 def _folds(rows: pl.DataFrame) -> dict[str, Any]:

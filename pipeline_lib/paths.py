@@ -83,6 +83,10 @@ def result(dataset: str, system: str) -> Path:
     return RESULTS / f"{dataset}-{system}.json"
 
 
+def confusion(dataset: str, system: str, target: str) -> Path:
+    return RESULTS / "plots" / dataset / f"{system}-{target}.csv"
+
+
 def ledger(out: Path) -> Path:
     """The ledger of a stage that works recording by recording."""
     return out / "_ledger.parquet"

@@ -38,6 +38,10 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     atomic_write(path, lambda temporary: temporary.write_text(text))
 
 
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    atomic_write(path, lambda temporary: table.write_csv(temporary))
+
+
 def read_table(path: Path, schema: Schema) -> pl.DataFrame:
     """Read a table and check it; raises SchemaError that names the file."""
     return validate(pl.read_parquet(path, hive_partitioning=False), schema, str(path))

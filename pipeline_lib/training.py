@@ -52,6 +52,7 @@ class FoldResult:
     scores: pl.DataFrame  # recording_id, target, score: one row a test recording and target
     history: list[Epoch]
     model: nn.Module  # with the weights of the best epoch
+    example: Batch  # two test items as the model takes them, which show its signature
 
 
 def constant(epoch: float) -> float:
@@ -123,6 +124,11 @@ def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) ->
         logits = [model(**_inputs(batch)).double().cpu() for batch in batches]
     scores: Floats = torch.cat(logits).sigmoid().numpy()
     return scores
+
+
+def example(data: Dataset[Batch]) -> Batch:
+    """The inputs of the first two items, as one batch."""
+    return _inputs(next(iter(DataLoader(data, 2))))
 
 
 def by_role(table: pl.DataFrame, fold: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -18,13 +18,16 @@ def main(dataset: str) -> None:
         params={"evaluation": params.evaluation, "seed": params.seed},
     ) as run:
         for system in (*systems.baseline, *systems.finetune, *systems.train):
+            predictions = tables.read_table(paths.predictions(dataset, system), PREDICTIONS)
             summary = evaluation.summarise(
-                tables.read_table(paths.predictions(dataset, system), PREDICTIONS),
+                predictions,
                 evaluation=params.evaluation,
                 seed=params.seed,
                 synthetic=bool(index["synthetic"].any()),
             )
             tables.write_json(summary, paths.result(dataset, system))
+            for target, confusion in evaluation.confusions(predictions).items():
+                tables.write_csv(confusion, paths.confusion(dataset, system, target))
             run.metrics(evaluation.flat(summary, system))
 
 

@@ -48,8 +48,8 @@ def main(dataset: str, system: str) -> None:
         )
         crossval.write(out, results, folds, labels)
         for number, result in results.items():
-            result.model.save_pretrained(paths.fold(out, number))
-        crossval.log(run, {number: result.history for number, result in results.items()})
+            result.model.videomae.save_pretrained(paths.fold(out, number))
+        crossval.log_results(run, results)
         crossval.discard(checkpoints)
 
 

@@ -37,7 +37,9 @@ def main(name: str) -> None:
             label=out.name,
         )
         tables.write_table(crossval.history(epochs), out / "history.parquet")
-        crossval.log(run, epochs)
+        for number, passed in epochs.items():
+            with run.fold(number) as child:
+                crossval.log_curves(child, passed)
         crossval.discard(checkpoints)
 
 

@@ -11,6 +11,8 @@ from pipeline_lib.schema import FEATURES, FOLDS
 
 
 def main(dataset: str, system: str) -> None:
+    from safetensors.torch import save_model
+
     params = load_params()
     module = import_module(f"models.{system}")
     config = getattr(params.models[params.scale], system)
@@ -40,7 +42,9 @@ def main(dataset: str, system: str) -> None:
             label=out.name,
         )
         crossval.write(out, results, folds, features)
-        crossval.log(run, {number: result.history for number, result in results.items()})
+        for number, result in results.items():
+            save_model(result.model, str(paths.fold(out, number).with_suffix(".safetensors")))
+        crossval.log_results(run, results)
         crossval.discard(checkpoints)
 
 

@@ -176,13 +176,13 @@ def test_fine_tuning_learns_and_averages_over_clips(encoder: Path) -> None:
     clips = Clips(data[0], crop="large", size=SIZE)  # the first two are of the first test recording
     with torch.inference_mode():
         pixels = normalise(torch.stack([clips[0]["pixels"], clips[1]["pixels"]]))
-        mean = result.model(pixels).logits.sigmoid().mean(dim=0)
+        mean = result.model.videomae(pixels).logits.sigmoid().mean(dim=0)
     first = scores.filter(recording_id="00_0").sort("target")["score"]
     np.testing.assert_allclose(first, mean.flip(0), rtol=1e-4)
 
 
 def test_head_reads_the_mean_over_all_tokens(encoder: Path) -> None:
-    videomae = finetune(planted(8), encoder, epochs=1).model
+    videomae = finetune(planted(8), encoder, epochs=1).model.videomae
     assert isinstance(videomae, VideoMAEForVideoClassification)
     pixels = torch.zeros(1, N_FRAMES, 3, SIZE, SIZE)
     tokens = videomae.videomae(pixels).last_hidden_state
