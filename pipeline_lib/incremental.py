@@ -7,6 +7,7 @@ the code that computes. A kill loses the recordings in flight and no other.
 
 import hashlib
 import json
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -110,8 +111,13 @@ def run(
     return Run(pl.DataFrame(entries, schema=dict(LEDGER), orient="row"), seconds, cache)
 
 
-def in_batches(recordings: Sequence[Recording], *, size: int) -> list[Sequence[Recording]]:
-    return [recordings[i : i + size] for i in range(0, len(recordings), size)]
+def in_batches(
+    recordings: Sequence[Recording], *, size: int, execution: Execution
+) -> list[Sequence[Recording]]:
+    """Batches of at most `size`, and no larger than leaves work for every process."""
+    fair = math.ceil(len(recordings) / workers.n_workers(execution))
+    step = max(1, min(size, fair))
+    return [recordings[i : i + step] for i in range(0, len(recordings), step)]
 
 
 def keys(out: Path) -> dict[str, str]:

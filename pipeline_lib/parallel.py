@@ -28,6 +28,13 @@ def run(
         yield from track(pool(tasks), label, total=len(items), console=Console(stderr=True))
 
 
+def n_workers(execution: Execution) -> int:
+    """Processes that work side by side on this machine."""
+    import joblib
+
+    return execution.jobs if execution.jobs > 0 else int(joblib.cpu_count())
+
+
 @contextlib.contextmanager
 def _backend(execution: Execution) -> Iterator[None]:
     import joblib

@@ -1,7 +1,6 @@
-"""Fit one simple rival on one data set, all folds: `python -m stages.baseline deap svm`."""
+"""Fit the simple rivals on one data set, all folds: `python -m stages.baseline deap`."""
 
 import sys
-from typing import cast
 
 import polars as pl
 
@@ -11,7 +10,7 @@ from pipeline_lib.params import load_params
 from pipeline_lib.schema import FOLDS, RECORDINGS
 
 
-def main(dataset: str, system: baselines.System) -> None:
+def main(dataset: str) -> None:
     params = load_params()
     folds = tables.read_table(paths.folds(dataset), FOLDS)
     labels = tables.read_table(paths.index(dataset), RECORDINGS).select(
@@ -21,24 +20,25 @@ def main(dataset: str, system: baselines.System) -> None:
     features = pl.read_parquet(paths.handcraft(dataset)).filter("has_video", "has_physio")
     with tracking.stage_run(
         "baseline",
-        f"{dataset}-{system}",
+        dataset,
         experiment=params.execution.experiment,
         params={"baselines": params.baselines, "seed": params.seed},
     ):
-        scores = {
-            fold: baselines.fit_predict(
-                system,
-                features.drop("has_video", "has_physio"),
-                labels,
-                folds.filter(pl.col("fold") == fold),
-                baselines=params.baselines,
-                seed=params.seed,
-            )
-            for fold in sorted(folds["fold"].unique())
-        }
-        predicted = crossval.predictions(scores, folds, labels)
-        tables.write_table(predicted, paths.predictions(dataset, system))
+        for system in params.systems.baseline:
+            scores = {
+                fold: baselines.fit_predict(
+                    system,
+                    features.drop("has_video", "has_physio"),
+                    labels,
+                    folds.filter(pl.col("fold") == fold),
+                    baselines=params.baselines,
+                    seed=params.seed,
+                )
+                for fold in sorted(folds["fold"].unique())
+            }
+            predicted = crossval.predictions(scores, folds, labels)
+            tables.write_table(predicted, paths.predictions(dataset, system))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], cast(baselines.System, sys.argv[2]))
+    main(sys.argv[1])

@@ -31,7 +31,9 @@ def main(dataset: str) -> None:
             stage="openface",
             inputs=lambda recording: [recording["recording_id"], recording["video_sha256"], model],
             skip=partial(skip_reason, needs="video"),
-            batches=partial(incremental.in_batches, size=params.openface.batch),
+            batches=partial(
+                incremental.in_batches, size=params.openface.batch, execution=params.execution
+            ),
             execution=params.execution,
         )
         incremental.write(done, paths.openface(dataset), schema=OPENFACE)

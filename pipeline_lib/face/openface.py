@@ -1,6 +1,7 @@
 """Run OpenFace, or what has its command line, on videos and give its rows the decoded times."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ from pipeline_lib.video.decode import (
 
 
 def extract_batch(
+    recordings: Sequence[dict[str, Any]], *, root: Path, openface: OpenFace
+) -> Iterator[tuple[str, Result]]:
+    """As `_extract`, with reasons that say nothing of where the data set lies."""
+    for name, result in _extract(recordings, root=root, openface=openface):
+        yield name, replace(result, reason=result.reason.replace(f"{root}/", ""))
+
+
+def _extract(
     recordings: Sequence[dict[str, Any]], *, root: Path, openface: OpenFace
 ) -> Iterator[tuple[str, Result]]:
     """Yield (recording_id, rows of schema.OPENFACE) for each, as soon as its CSV is finished.

@@ -1,6 +1,6 @@
 """Bodies of synthetic subjects: ECG, PPG and skin conductance, from NeuroKit2's simulators.
 
-Arousal raises the heart rate by 15 - 20 a minute and brings two or three skin-conductance
+Arousal raises the heart rate by 25 - 35 a minute and brings two or three skin-conductance
 responses where calm has one at most. Subjects differ by more than that in their levels.
 """
 
@@ -32,7 +32,7 @@ class Body:
 
 def draw_body(channel: Literal["ECG", "PPG"], *, seconds: float, rng: np.random.Generator) -> Body:
     """Draw a subject for recordings of at most `seconds` s."""
-    heart_rate, rise = float(rng.uniform(58, 78)), float(rng.uniform(15, 20))
+    heart_rate, rise = float(rng.uniform(58, 78)), float(rng.uniform(25, 35))
     n_beats = math.ceil((heart_rate + rise + 10) / 60 * seconds) + 1
     return Body(
         heart_rate=heart_rate,
