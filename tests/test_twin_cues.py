@@ -30,7 +30,7 @@ def test_arousal_raises_the_heart_rate_after_onset(channel, high):
         assert len(calm) == (SECONDS - 3) * RATE
         assert beats_a_minute(calm, high=high) == pytest.approx(body.heart_rate, abs=6)
         rises.append(beats_a_minute(aroused, high=high) - beats_a_minute(calm, high=high))
-    assert 14 < np.median(rises) < 21
+    assert 23 < np.median(rises) < 37
 
 
 def test_arousal_brings_skin_conductance_responses():

@@ -25,7 +25,13 @@ RATE, SECONDS = 25, 10
 WIDTH, HEIGHT, FACE = 160, 120, 40  # px
 TIMES = np.arange(RATE * SECONDS) / RATE
 PARAMS = Crop(
-    clip_seconds=4.0, clip_frames=16, large=0.5, small=0.0, smoothing=1.0, jpeg_quality=95
+    clip_seconds=4.0,
+    clip_frames=16,
+    large=0.5,
+    small=0.0,
+    smoothing=1.0,
+    size={"tiny": 64},
+    jpeg_quality=95,
 )
 RECORDING: dict[str, Any] = {
     "recording_id": "s1_1",
