@@ -4,6 +4,7 @@ No subject, and no copy of a recording's video or signals, may stand on both sid
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,15 +42,20 @@ def make_folds(index: pl.DataFrame, *, folds: int, validation: float, seed: int)
     n_subjects = table["subject"].n_unique()
     if n_subjects < folds:
         raise ValueError(f"{n_subjects} subjects with labels, fewer than splits.folds = {folds}")
-    strata = table.select(pl.concat_str([f"{t}_label" for t in TARGETS])).to_series().to_numpy()
+    labels = [table[f"{target}_label"].cast(pl.String).to_numpy() for target in TARGETS]
+    # The finest first: with few recordings no pair of labels, or no label, fills all folds.
+    stratifications = (labels[0] + labels[1], labels[0], np.full(table.height, ""))
     subjects = table["subject"].to_numpy()
 
     def split(rows: Ints, n_splits: int) -> Iterator[tuple[Ints, Ints]]:
         splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+        strata = next(
+            s[rows] for s in stratifications if max(Counter(s[rows]).values()) >= n_splits
+        )
         with warnings.catch_warnings():
             # A rare pair of labels cannot be in every fold: "as far as subjects allow".
             warnings.filterwarnings("ignore", "The least populated class")
-            yield from splitter.split(rows, strata[rows], subjects[rows])
+            yield from splitter.split(rows, strata, subjects[rows])
 
     parts = []
     for fold, (rest, test) in enumerate(split(np.arange(table.height), folds)):

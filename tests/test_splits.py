@@ -31,7 +31,7 @@ BALANCED = [[0, 1, 0, 1]] * 10
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.lists(st.lists(st.integers(0, 1), min_size=2, max_size=6), min_size=6, max_size=12))
+@given(st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=6), min_size=6, max_size=12))
 def test_no_subject_has_two_roles_in_a_fold_and_each_is_tested_once(
     labels: list[list[int]],
 ) -> None:
