@@ -13,7 +13,7 @@ demo: .venv/ready
 	python -m pipeline_lib.report.console
 
 test: .venv/ready check
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready
 	ruff format --check .

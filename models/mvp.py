@@ -18,15 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib import params, schema
-from pipeline_lib.training import (
-    FoldResult,
-    by_role,
-    example,
-    fit,
-    label_loss,
-    probabilities,
-    score_table,
-)
+from pipeline_lib.training import FoldResult, by_role, fit_fold
 from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths, Trials, VisualScale, usable
 
 
@@ -191,20 +183,6 @@ def train_fold(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    history = list(
-        fit(
-            model,
-            label_loss,
-            data["train"],
-            data["validation"],
-            optimiser=optimiser,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            patience=config.patience,
-            seed=seed,
-            checkpoint=checkpoint,
-        )
+    return fit_fold(
+        model, data, optimiser=optimiser, recipe=config, seed=seed, checkpoint=checkpoint
     )
-    scores = probabilities(model, data["test"], batch_size=config.batch_size)
-    table = score_table(data["test"].recording_ids, scores)
-    return FoldResult(table, history, model, example(data["test"]))

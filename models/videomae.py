@@ -33,11 +33,8 @@ from pipeline_lib.training import (
     FoldResult,
     TrainingError,
     by_role,
-    example,
     fit,
-    label_loss,
-    probabilities,
-    score_table,
+    fit_fold,
     warmup_cosine,
 )
 
@@ -177,8 +174,8 @@ def finetune_fold(
     fold   : schema.FOLDS, the rows of one fold
     start  : folder with a model for each fold, as pre-training on a corpus leaves it
 
-    A recording's score is the mean probability over its clips. In the model of the result,
-    `videomae` is transformers' own; its inputs are `normalise`d pixels.
+    In the model of the result, `videomae` is transformers' own; its inputs are `normalise`d
+    pixels.
     """
     recipe = config.finetune
     clips = Clips(crops, crop=config.crop, size=config.image_size)
@@ -196,25 +193,15 @@ def finetune_fold(
         )
     )
     groups = layer_groups(model.videomae, recipe, layer_decay=recipe.layer_decay)
-    history = list(
-        fit(
-            model,
-            label_loss,
-            data["train"],
-            data["validation"],
-            optimiser=torch.optim.AdamW(groups, betas=FINETUNE_BETAS),
-            schedule=warmup_cosine(warmup=recipe.warmup, epochs=recipe.epochs),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            patience=recipe.patience,
-            seed=seed,
-            checkpoint=checkpoint,
-        )
+    return fit_fold(
+        model,
+        data,
+        optimiser=torch.optim.AdamW(groups, betas=FINETUNE_BETAS),
+        recipe=recipe,
+        schedule=warmup_cosine(warmup=recipe.warmup, epochs=recipe.epochs),
+        seed=seed,
+        checkpoint=checkpoint,
     )
-    scores = probabilities(model, data["test"], batch_size=recipe.batch_size)
-    of_clips = score_table(data["test"].recording_ids, scores)
-    of_recordings = of_clips.group_by("recording_id", "target", maintain_order=True).mean()
-    return FoldResult(of_recordings, history, model, example(data["test"]))
 
 
 # ---- Both ---------------------------------------------------------------------------------------

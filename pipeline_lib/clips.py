@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch
+from pipeline_lib.training import Batch, Items
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,7 +57,7 @@ class Clips(Dataset[Batch]):
         return Subset(self, [i for i, name in enumerate(self.recording_ids) if name in recordings])
 
 
-class LabelledClips(Dataset[Batch]):
+class LabelledClips(Items):
     """The clips of the recordings in `labels`, each with its recording's labels (2,).
 
     labels : recording_id, valence_label, arousal_label

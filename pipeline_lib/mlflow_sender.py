@@ -25,11 +25,11 @@ class Sender:
 
     def __init__(self, start: dict[str, Any]) -> None:
         mlflow.set_tracking_uri(start["uri"])
-        self.client = mlflow.MlflowClient()
         self.runs: dict[str, str] = {}
         LOCK.parent.mkdir(exist_ok=True)
         # Two first users at once would both migrate the new database, or make the same run.
         with FileLock(LOCK):
+            self.client = mlflow.MlflowClient()
             self.experiment_id = self._experiment(start["experiment"], local=start["local"])
             parent = self._execution(start["execution"])
         self._create("", start["name"], parent, start["tags"])

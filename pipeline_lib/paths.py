@@ -58,6 +58,11 @@ def folds(dataset: str) -> Path:
     return DATA / dataset / "folds.parquet"
 
 
+def verdict(name: str) -> Path:
+    """Of the leakage audit, on a data set or on a corpus: `pretrain-CORPUS`."""
+    return DATA / "audit" / f"{name}.json"
+
+
 def pretrained(corpus: str) -> Path:
     """Holds fold-0, fold-1, ...: models in Hugging Face format."""
     return RUNS / f"pretrain-{corpus}"

@@ -6,10 +6,10 @@ resumed therefore ends with the very weights of one that was never disturbed.
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,23 @@ log = logging.getLogger(__name__)
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message says what to change."""
+
+
+class Items(Dataset[Batch]):
+    """Labelled items, each of one recording: a whole trial, or one of its clips."""
+
+    recording_ids: list[str]
+
+
+class Recipe(Protocol):
+    """What a section of params.yaml says of training; see `fit`."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def patience(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,43 @@ def fit(
     run.finish()
 
 
+def fit_fold(
+    model: nn.Module,
+    data: Mapping[str, Items],
+    *,
+    optimiser: Optimizer,
+    recipe: Recipe,
+    schedule: Schedule = constant,
+    seed: int,
+    checkpoint: Path | None,
+) -> FoldResult:
+    """Train on the role `train`, stop by `validation`, predict `test`.
+
+    A recording's score is the mean probability over its items.
+    """
+    history = list(
+        fit(
+            model,
+            label_loss,
+            data["train"],
+            data["validation"],
+            optimiser=optimiser,
+            schedule=schedule,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            patience=recipe.patience,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
+    )
+    test = data["test"]
+    of_items = score_table(
+        test.recording_ids, probabilities(model, test, batch_size=recipe.batch_size)
+    )
+    scores = of_items.group_by("recording_id", "target", maintain_order=True).mean()
+    return FoldResult(scores, history, model, example(test))
+
+
 def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) -> Floats:
     """The model's probabilities (n_items, n_outputs), in the order of the data."""
     device = next(model.parameters()).device
@@ -147,7 +201,7 @@ def by_role(table: pl.DataFrame, fold: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def score_table(recording_ids: Sequence[str], scores: Floats) -> pl.DataFrame:
-    """Scores (n_recordings, 2), columns as TARGETS, as rows recording_id, target, score."""
+    """Scores (n_items, 2), columns as TARGETS, as rows recording_id, target, score."""
     columns = {target: scores[:, i] for i, target in enumerate(schema.TARGETS)}
     table = pl.DataFrame({"recording_id": recording_ids, **columns})
     return table.unpivot(index="recording_id", variable_name="target", value_name="score")

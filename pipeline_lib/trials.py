@@ -12,10 +12,9 @@ import numpy.typing as npt
 import polars as pl
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch, TrainingError
+from pipeline_lib.training import Batch, Items, TrainingError
 
 Array = npt.NDArray[np.float32]
 
@@ -55,7 +54,7 @@ class VisualScale:
         return np.where(np.isnan(z), np.float32(0), z)
 
 
-class Trials(Dataset[Batch]):
+class Trials(Items):
     """Recordings as standardised tensors, zero-padded when they are asked for.
 
     An item: visual (frames, 42), physio (times, 2), n_frames and n_times before padding,

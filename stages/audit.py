@@ -1,6 +1,6 @@
 """Prove that nothing any system is fitted on belongs to its test subjects, or stop."""
 
-from pipeline_lib import paths, splits, tables
+from pipeline_lib import paths, splits, tables, verdicts
 from pipeline_lib.params import load_params
 from pipeline_lib.schema import FOLDS, RECORDINGS
 
@@ -10,9 +10,17 @@ def main() -> None:
     indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.trained_on}
     folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.trained_on}
     alone = dict.fromkeys((*params.systems.baseline, *params.systems.train), ())
-    pretrained = dict.fromkeys(params.systems.finetune, params.corpora[params.pretraining])
+    pretrained = {
+        f"{system} after {corpus}": datasets
+        for corpus, datasets in params.corpora.items()
+        for system in params.systems.finetune
+    }
     report = splits.audit_all(indices=indices, folds=folds, corpora={**alone, **pretrained})
     tables.write_json(report, paths.LEAKAGE)
+    for dataset in params.trained_on:
+        verdicts.clear(dataset, [dataset])
+    for corpus in params.corpora:
+        verdicts.clear(f"pretrain-{corpus}", params.trained_on)
 
 
 if __name__ == "__main__":

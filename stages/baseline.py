@@ -5,14 +5,14 @@ import sys
 import polars as pl
 
 from models import baselines
-from pipeline_lib import crossval, paths, tables, tracking
+from pipeline_lib import crossval, paths, tables, tracking, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FOLDS, RECORDINGS
+from pipeline_lib.schema import RECORDINGS
 
 
 def main(dataset: str) -> None:
     params = load_params()
-    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    folds = verdicts.cleared_folds(dataset, verdict=dataset)
     labels = tables.read_table(paths.index(dataset), RECORDINGS).select(
         "recording_id", "valence_label", "arousal_label"
     )

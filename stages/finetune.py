@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import crossval, paths, tables, tracking
+from pipeline_lib import crossval, paths, tables, tracking, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS, FOLDS, RECORDINGS
+from pipeline_lib.schema import CROPS, RECORDINGS
 
 
 def main(dataset: str, system: str) -> None:
@@ -18,7 +18,7 @@ def main(dataset: str, system: str) -> None:
     config = getattr(params.models[params.scale], system)
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
     start = paths.pretrained(params.pretraining)
-    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    folds = verdicts.cleared_folds(dataset, verdict=start.name)
     labels = tables.read_table(paths.index(dataset), RECORDINGS)
     crops = tables.read_shards(paths.crops(dataset), CROPS, pl.col("crop") == config.crop)
     out = paths.run(dataset, system)

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import corpus, crossval, paths, tables, tracking
+from pipeline_lib import corpus, crossval, paths, tables, tracking, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS, FOLDS
+from pipeline_lib.schema import CROPS
 
 
 def main(name: str) -> None:
@@ -16,10 +16,10 @@ def main(name: str) -> None:
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
     datasets = params.corpora[name]
-    folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in datasets}
     wanted = pl.col("crop") == config.crop
     crops = {d: tables.read_shards(paths.crops(d), CROPS, wanted) for d in datasets}
     out = paths.pretrained(name)
+    folds = {d: verdicts.cleared_folds(d, verdict=out.name) for d in datasets}
     with tracking.stage_run(
         "pretrain", name, experiment=params.execution.experiment, params=settings
     ) as run:

@@ -5,9 +5,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from pipeline_lib import crossval, paths, tables, tracking
+from pipeline_lib import crossval, paths, tables, tracking, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FEATURES, FOLDS
+from pipeline_lib.schema import FEATURES
 
 
 def main(dataset: str, system: str) -> None:
@@ -22,7 +22,7 @@ def main(dataset: str, system: str) -> None:
         "sampling_rate": params.physio.sampling_rate,
         "seed": params.seed,
     }
-    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    folds = verdicts.cleared_folds(dataset, verdict=dataset)
     features = tables.read_shards(paths.features(dataset), FEATURES)
     out = paths.run(dataset, system)
     with tracking.stage_run(

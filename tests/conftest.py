@@ -13,6 +13,11 @@ from pipeline_lib.params import load_params
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest: the worker that has it has nothing else to do."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
 @pytest.fixture(scope="session")
 def asset() -> Callable[[str], Path]:
     """asset(name): the file of a key of `assets:` in params.yaml, fetched on first use."""

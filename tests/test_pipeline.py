@@ -16,8 +16,6 @@ import yaml
 
 from pipeline_lib.params import load_params
 
-pytestmark = pytest.mark.xdist_group("pipeline")  # they share one project
-
 SMALL = {
     "twins.amigos": {"subjects": 6, "trials": 3, "seconds": 5.0, "width": 320, "height": 180},
     "twins.deap": {"subjects": 6, "trials": 3, "seconds": 5.0, "width": 240, "height": 192},

@@ -24,7 +24,7 @@ with tracking.stage_run("filter", "deap", experiment="test", params={}) as run:
     run.metrics({"x": 1.0})
     print("working", flush=True)
     time.sleep(float(sys.argv[1]))
-run.process.wait()
+sys.exit(run.process.wait())
 """
 
 
