@@ -6,13 +6,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test check ui clean
+.PHONY: demo test tests check ui clean
 
 demo: .venv/ready
 	dvc repro
 	python -m pipeline_lib.report.console
 
-test: .venv/ready check
+test: .venv/ready
+	$(MAKE) --jobs=2 --output-sync=target check tests
+
+tests: .venv/ready
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready

@@ -108,6 +108,7 @@ def pretrain(
             checkpoint=checkpoint,
         )
     )
+    _quieten()
     model.save_pretrained(out)
     return history
 
@@ -241,9 +242,7 @@ def _layer(name: str, n_layers: int) -> int:
 
 def _load(kind: type[Model], source: str | Path, clips: Dataset[Batch], **overrides: Any) -> Model:
     """Load a model and check that it is a VideoMAE and fits the clips."""
-    # Else the console lists, each time, the decoder that goes and the head that is new.
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    _quieten()
     family = AutoConfig.from_pretrained(source).model_type
     if family != VideoMAEConfig.model_type:
         raise TrainingError(f"{source} holds a {family}, not a {VideoMAEConfig.model_type}")
@@ -257,3 +256,9 @@ def _load(kind: type[Model], source: str | Path, clips: Dataset[Batch], **overri
             f"and crop.clip_frames to these"
         )
     return model
+
+
+def _quieten() -> None:
+    """Else the console lists, each time, the decoder that goes and the head that is new."""
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -84,14 +84,14 @@ def check(predictions: pl.DataFrame) -> None:
         )
 
 
-def flat(summary: Mapping[str, Any], system: str) -> dict[str, float]:
-    """The defined numbers of a summary as metrics of a tracking server, named by system."""
+def flat(summary: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    """The defined numbers of a summary as metrics of a tracking server."""
     found = {}
     for target in TARGETS:
         folds, pooled = summary[target]["folds"], summary[target]["pooled"]
-        found[f"{system}.{target}.weighted_f1_mean"] = folds["mean"]
-        found[f"{system}.{target}.weighted_f1_std"] = folds["std"]
-        found |= {f"{system}.{target}.{name}": pooled[name]["value"] for name in POOLED}
+        found[f"{prefix}.{target}.weighted_f1_mean"] = folds["mean"]
+        found[f"{prefix}.{target}.weighted_f1_std"] = folds["std"]
+        found |= {f"{prefix}.{target}.{name}": pooled[name]["value"] for name in POOLED}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -18,6 +18,7 @@ from mlflow.entities import Metric, Param
 import pipeline_lib.privacy  # noqa: F401  before MLflow, which reads what it sets
 
 LOCK = Path(".cache", "tracking.lock")
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens on its GenAI pages
 
 
 class Sender:
@@ -31,8 +32,8 @@ class Sender:
         with FileLock(LOCK):
             self.client = mlflow.MlflowClient()
             self.experiment_id = self._experiment(start["experiment"], local=start["local"])
-            parent = self._execution(start["execution"])
-        self._create("", start["name"], parent, start["tags"])
+            self.parent = self._execution(start["execution"])
+        self._create("", start["name"], self.parent, start["tags"])
 
     def send(self, op: str, run: str, **content: Any) -> None:
         getattr(self, f"_{op}")(run, **content)
@@ -47,7 +48,8 @@ class Sender:
         if found is not None:
             return str(found.experiment_id)
         where = "mlartifacts" if local else None
-        return str(self.client.create_experiment(name, artifact_location=where))
+        created = self.client.create_experiment(name, artifact_location=where, tags=KIND)
+        return str(created)
 
     def _execution(self, name: str) -> str:
         """The parent of all runs of one pipeline execution."""
@@ -75,6 +77,11 @@ class Sender:
     def _metrics(self, run: str, metrics: dict[str, float], step: int, time: int) -> None:
         entities = [Metric(key, value, time, step) for key, value in metrics.items()]
         self.client.log_batch(self.runs[run], metrics=entities)
+
+    def _results(self, run: str, metrics: dict[str, float], time: int) -> None:
+        self._metrics(run, metrics, 0, time)
+        entities = [Metric(key, value, time, 0) for key, value in metrics.items()]
+        self.client.log_batch(self.parent, metrics=entities)
 
     def _text(self, run: str, text: str, name: str) -> None:
         self.client.log_text(self.runs[run], text, name)

@@ -45,7 +45,11 @@ class Run:
 
     def metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Log finite numbers."""
-        self._send("metrics", metrics=dict(metrics), step=step, time=round(time.time() * 1000))
+        self._send("metrics", metrics=dict(metrics), step=step, time=_now())
+
+    def results(self, metrics: Mapping[str, float]) -> None:
+        """Log finite scores here and in the execution's own run, where executions are compared."""
+        self._send("results", metrics=dict(metrics), time=_now())
 
     def table(self, table: pl.DataFrame, name: str) -> None:
         """Log a table as the CSV artifact `name`."""
@@ -137,6 +141,11 @@ def _write(process: "subprocess.Popen[str]", message: Mapping[str, Any]) -> None
         _stdin(process).flush()
     except BrokenPipeError:
         warnings.warn("tracking has stopped; results are not touched", stacklevel=2)
+
+
+def _now() -> int:
+    """ms, as MLflow counts."""
+    return round(time.time() * 1000)
 
 
 def _stdin(process: "subprocess.Popen[str]") -> IO[str]:

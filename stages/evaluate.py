@@ -28,7 +28,7 @@ def main(dataset: str) -> None:
             tables.write_json(summary, paths.result(dataset, system))
             for target, confusion in evaluation.confusions(predictions).items():
                 tables.write_csv(confusion, paths.confusion(dataset, system, target))
-            run.metrics(evaluation.flat(summary, system))
+            run.results(evaluation.flat(summary, f"{dataset}.{system}"))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,14 @@ def test_a_stage_hangs_below_its_execution_and_a_fold_below_its_stage(here: Path
     assert list(here.glob(".cache/*.pt")) == []
 
 
+def test_results_stand_in_the_run_of_the_execution_too(here: Path) -> None:
+    with tracking.stage_run("evaluate", "deap", experiment="test", params={}) as run:
+        run.results({"deap.mvp.valence.weighted_f1_mean": 0.7})
+    assert run.process.wait() == 0
+    for name in ("evaluate@deap", "tall-oxen"):
+        assert runs()[name].data.metrics == {"deap.mvp.valence.weighted_f1_mean": 0.7}
+
+
 def test_a_failing_stage_is_marked_and_raises(here: Path) -> None:
     stage = tracking.stage_run("filter", "deap", experiment="test", params={})
     with pytest.raises(ZeroDivisionError), stage as run:
