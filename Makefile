@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: demo test tests check ui clean
+.PHONY: demo test tests check check-data ui clean
 
 demo: .venv/ready
 	dvc repro
@@ -22,6 +22,10 @@ check: .venv/ready
 	ruff format --check .
 	ruff check .
 	mypy
+
+# What is on disk against what the owners announce, before anything is computed.
+check-data: .venv/ready
+	python -m stages.check_data $(DATASET) $(if $(DECODE),--decode)
 
 ui: .venv/ready
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}

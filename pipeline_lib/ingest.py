@@ -13,7 +13,7 @@ import polars as pl
 from pipeline_lib.files import sha256
 from pipeline_lib.incremental import Recording, Result
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
-from pipeline_lib.schema import RECORDINGS, SIGNALS, SOURCES, TARGETS
+from pipeline_lib.schema import RATINGS, RECORDINGS, SIGNALS, SOURCES, TARGETS
 
 content_hash = cache(sha256)  # many recordings share a file
 
@@ -23,6 +23,7 @@ Read = Callable[..., Iterable[tuple[Source, Reading | RecordingError]]]
 _RATED = {name: dtype for name, dtype in RECORDINGS.items() if not name.endswith("_label")}
 INGESTED = {
     **{name: dtype for name, dtype in _RATED.items() if name not in ("status", "reason")},
+    "ratings": pl.List(pl.Struct({k: v for k, v in RATINGS.items() if k != "recording_id"})),
     "signals": pl.List(pl.Struct({k: v for k, v in SIGNALS.items() if k != "recording_id"})),
 }
 
@@ -33,8 +34,8 @@ def as_recordings(sources: Sequence[Source]) -> list[Recording]:
 
 def input_hashes(recording: Recording) -> list[object]:
     """What the reading of a recording depends on: its names and the content of its files."""
-    files = [recording["signals"], recording["video"], *recording["tables"]]
-    names = [recording[key] for key in ("recording_id", "trial", "stimulus", "order")]
+    files = [recording[key] for key in ("signals", "video", "audio")] + [*recording["tables"]]
+    names = [recording[key] for key in ("recording_id", "trial", "stimulus", "order", "split")]
     return [*names, *(file and content_hash(file) for file in files)]
 
 
@@ -48,8 +49,8 @@ def ingest_batch(
     batch: Sequence[Recording],
     *,
     read: Read,
-    heart: str,
-    eda_unit: str | None,
+    heart: str | None,
+    eda_unit: str | dict[str, str] | None,
     root: Path,
     synthetic: bool,
 ) -> Iterator[tuple[str, Result]]:
@@ -70,7 +71,7 @@ def index(ingested: pl.DataFrame, ledger: pl.DataFrame, *, threshold: float) -> 
     """The index: ratings binarised (rating > threshold is 1), status and reason; RECORDINGS."""
     labels = [(pl.col(t) > threshold).cast(pl.Int8).alias(f"{t}_label") for t in TARGETS]
     outcome = ledger.select("recording_id", "status", "reason")
-    joined = ingested.drop("signals").join(
+    joined = ingested.drop("signals", "ratings").join(
         outcome, on="recording_id", validate="1:1", maintain_order="left"
     )
     return joined.with_columns(labels).select(list(RECORDINGS))
@@ -78,8 +79,18 @@ def index(ingested: pl.DataFrame, ledger: pl.DataFrame, *, threshold: float) -> 
 
 def signals(ingested: pl.DataFrame) -> pl.DataFrame:
     """One row per recording and channel; schema.SIGNALS."""
-    rows = ingested.select("recording_id", "signals").explode("signals", empty_as_null=False)
-    return rows.unnest("signals").select(list(SIGNALS))
+    return _long(ingested, "signals").select(list(SIGNALS))
+
+
+def ratings(ingested: pl.DataFrame) -> pl.DataFrame:
+    """One row per recording and rating; schema.RATINGS."""
+    return _long(ingested, "ratings").select(list(RATINGS))
+
+
+def _long(ingested: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A row for each item of a column of lists of structs."""
+    rows = ingested.select("recording_id", column).explode(column, empty_as_null=False)
+    return rows.unnest(column)
 
 
 def sources_only(table: pl.DataFrame) -> pl.DataFrame:
@@ -88,6 +99,7 @@ def sources_only(table: pl.DataFrame) -> pl.DataFrame:
 
 def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> dict[str, Any]:
     video = source.video if reading.video_start is not None else None
+    audio = source.audio if reading.audio_start is not None else None
     return {
         "recording_id": source.recording_id,
         "subject": source.subject,
@@ -98,9 +110,14 @@ def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> di
         "video": video and video.relative_to(root).as_posix(),
         "video_sha256": video and content_hash(video),
         "video_start": reading.video_start,
+        "audio": audio and audio.relative_to(root).as_posix(),
+        "audio_sha256": audio and content_hash(audio),
+        "audio_start": reading.audio_start,
         "signals_sha256": _content(reading.signals),
         "duration": reading.duration,
+        "split": source.split,
         **{target: reading.ratings.get(target) for target in TARGETS},
+        "ratings": [{"name": k, "value": v} for k, v in reading.ratings.items()],
         "signals": [asdict(signal) for signal in reading.signals],
     }
 

@@ -18,6 +18,9 @@ class ParamsError(ValueError):
     """params.yaml holds an unknown key or a value outside its limits."""
 
 
+EDAUnit = Literal["uS", "nS", "Ohm", "relative_Ohm"]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -45,18 +48,28 @@ class Twin(Section):
     trials: Annotated[int, Field(ge=2, le=16)]
     seconds: Annotated[float, Field(ge=5)]
     effect: Share
+    traps: Literal["few", "all"]
     seed: int
     width: Count
     height: Count
 
 
 class Dataset(Section):
-    layout: Literal["amigos", "deap", "bids"]
+    layout: Literal[
+        "amigos",
+        "amigos_long",
+        "bids",
+        "deap",
+        "deap_bdf",
+        "hume_reaction",
+        "kinetics",
+        "stressid",
+    ]
     root: str
     threshold: float
     window_start: float
-    heart: Literal["ECG", "PPG"]
-    eda_unit: Literal["uS", "nS", "Ohm", "relative_Ohm"] | None
+    heart: Literal["ECG", "PPG"] | None
+    eda_unit: EDAUnit | dict[str, EDAUnit] | None
 
 
 class Systems(Section):
@@ -74,6 +87,21 @@ class OpenFace(Section):
     batch: Count
     timeout: Positive
     min_success: Share
+
+
+class Sync(Section):
+    estimate: bool
+    apply: bool
+    max_offset: Positive
+    min_confidence: Share
+
+    @model_validator(mode="after")
+    def _estimated(self) -> Self:
+        if self.apply and not self.estimate:
+            raise ValueError(
+                "sync.apply needs sync.estimate: true, for without it no offset is known"
+            )
+        return self
 
 
 class Crop(Section):
@@ -247,6 +275,7 @@ class Params(Section):
     trained_on: list[str]
     systems: Systems
     openface: OpenFace
+    sync: Sync
     crop: Crop
     physio: Physio
     store: Store

@@ -30,6 +30,10 @@ def sources(dataset: str) -> Path:
     return DATA / dataset / "sources.parquet"
 
 
+def ratings(dataset: str) -> Path:
+    return DATA / dataset / "ratings.parquet"
+
+
 def signals(dataset: str) -> Path:
     return DATA / dataset / "signals"
 
@@ -86,6 +90,15 @@ def history(dataset: str, system: str) -> Path:
 
 def result(dataset: str, system: str) -> Path:
     return RESULTS / f"{dataset}-{system}.json"
+
+
+def quality(name: str) -> Path:
+    """Of a data set as ingested, or of DATASET-check: as it lies on disk."""
+    return RESULTS / "quality" / f"{name}.html"
+
+
+def sync(dataset: str) -> Path:
+    return DATA / dataset / "sync.parquet"
 
 
 def confusion(dataset: str, system: str, target: str) -> Path:

@@ -30,6 +30,8 @@ class Source:
     order: int | None  # place in the session, from 1
     signals: Path | None  # the file with the signals; several recordings may share it
     video: Path | None
+    audio: Path | None = None  # a sound file, or the video if the sound is in it
+    split: str | None = None  # the owners' own: train | validation | test
     tables: tuple[Path, ...] = ()  # further files that the reading depends on
 
 
@@ -42,6 +44,7 @@ class Signal:
     sampling_rate: float  # Hz
     start: float  # s, the first sample from stimulus onset
     samples: Floats  # (n_times,)
+    source_unit: str = ""  # in the file, if the samples were converted from another
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,21 @@ class Reading:
     """What the raw files say about one recording."""
 
     signals: tuple[Signal, ...] = ()
-    ratings: Mapping[str, float] = field(default_factory=dict)  # valence, arousal; none: unrated
+    ratings: Mapping[str, float] = field(default_factory=dict)  # all, by name; none: unrated
     video_start: float | None = None  # s, the first frame from stimulus onset
+    audio_start: float | None = None  # s, the first sample from stimulus onset
     duration: float | None = None  # s from stimulus onset
     missing: tuple[str, ...] = ()  # one sentence for each thing that is not there
+
+
+@dataclass(frozen=True)
+class Official:
+    """What the owners of a data set say it holds, which is more than there is on most disks."""
+
+    subjects: int | None
+    recordings: int | None
+    videos: int | None
+    source: str  # who says so
 
 
 def check_signal(signal: Signal) -> Signal:

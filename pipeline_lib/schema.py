@@ -37,7 +37,7 @@ VISUAL = {
 # ---- Tables ------------------------------------------------------------------------------------
 SOURCES: Schema = {  # all that extraction needs: a new rating or threshold leaves it as it is
     "recording_id": pl.String,  # <subject>_<trial>
-    "subject": pl.String,
+    "subject": pl.String,  # the smallest group that is known not to share people with another
     "trial": pl.String,
     "stimulus": pl.String,  # the same video has the same name for every subject
     "synthetic": pl.Boolean,  # of a twin
@@ -45,10 +45,14 @@ SOURCES: Schema = {  # all that extraction needs: a new rating or threshold leav
     "video": pl.String,  # path below the root; null: none
     "video_sha256": pl.String,
     "video_start": pl.Float64,  # s, the first frame on the trial's axis
+    "audio": pl.String,  # path below the root, which may be the video's; null: none
+    "audio_sha256": pl.String,
+    "audio_start": pl.Float64,  # s, the first sample on the trial's axis
     "signals_sha256": pl.String,  # of the recording's own samples; null: none
     "duration": pl.Float64,  # s from stimulus onset; null if unknown
     "status": pl.String,  # ok | partial | failed | excluded
     "reason": pl.String,  # "" when ok
+    "split": pl.String,  # the owners' own: train | validation | test; null: they give none
 }
 
 RECORDINGS: Schema = {  # the index
@@ -59,12 +63,19 @@ RECORDINGS: Schema = {  # the index
     "arousal_label": pl.Int8,
 }
 
+RATINGS: Schema = {  # one row per recording and rating, all that the set has
+    "recording_id": pl.String,
+    "name": pl.String,  # valence, arousal, dominance, Adoration, stress, ...
+    "value": pl.Float64,  # as given
+}
+
 SIGNALS: Schema = {  # one row per recording and channel, native rate
     "recording_id": pl.String,
     "channel": pl.String,  # ECG | PPG | EDA
     "unit": pl.String,
     "sampling_rate": pl.Float64,  # Hz
     "start": pl.Float64,  # s, the first sample on the trial's axis
+    "source_unit": pl.String,  # in the file, if the samples were converted from another; or ""
     "samples": pl.List(pl.Float64),
 }
 
@@ -99,6 +110,24 @@ CROPS: Schema = {  # one row per crop, clip and frame
     "time": pl.Float64,  # s, on the trial's axis
     "face": pl.Boolean,  # a face was seen in this very frame, not only near it
     "jpeg": pl.Binary,
+}
+
+SYNC: Schema = {  # one row per recording; null: not measured, and `reason` says why
+    "recording_id": pl.String,
+    "n_frames": pl.Int64,
+    "frame_rate": pl.Float64,  # Hz, one over the median interval between frames
+    "jitter": pl.Float64,  # s, standard deviation of the intervals
+    "constant": pl.Boolean,  # frames come at a constant rate, dropped ones aside
+    "dropped": pl.Int64,  # frames that would fill the gaps
+    "duplicated": pl.Int64,  # frames with the time of the one before
+    "repeated": pl.Int64,  # frames with the picture of the one before; needs sync.estimate
+    "video_seconds": pl.Float64,
+    "physio_seconds": pl.Float64,
+    "mismatch": pl.Float64,  # s by which the video ends after the signals
+    "offset": pl.Float64,  # s by which the video is late; needs sync.estimate
+    "confidence": pl.Float64,  # of the offset, 0-1
+    "shift": pl.Float64,  # s by which the video is taken earlier; needs sync.apply
+    "reason": pl.String,
 }
 
 FEATURES: Schema = {  # one row per recording

@@ -20,7 +20,7 @@ def features(
     visual: str,
     fps: float,
     window_start: float,
-    heart: str,
+    heart: str | None,
 ) -> dict[str, Any]:
     """One row of schema.FEATURES; a modality that is not there is null with length 0.
 
@@ -43,7 +43,7 @@ def features(
         "face_share": float((~np.isnan(frames[:, 0])).mean()) if len(frames) else None,
         "n_times": len(signals),
         "physio": signals.ravel().tolist() if len(signals) else None,
-        "heart_quality": quality.get(heart),
+        "heart_quality": quality.get(heart or ""),
         "EDA_quality": quality.get("EDA"),
         "valence_label": recording["valence_label"],
         "arousal_label": recording["arousal_label"],
@@ -83,7 +83,7 @@ def visual_matrix(
     return frames
 
 
-def physio_matrix(physio: pl.DataFrame, *, heart: str) -> tuple[Floats32, dict[str, float]]:
+def physio_matrix(physio: pl.DataFrame, *, heart: str | None) -> tuple[Floats32, dict[str, float]]:
     """Heart channel and EDA side by side, (n_times, 2), and each channel's quality.
 
     A recording that lacks one of the two has no rows: systems take both or neither.

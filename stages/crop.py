@@ -7,13 +7,18 @@ from pathlib import Path
 from pipeline_lib import incremental, paths, tables, tracking
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import skip_reason
-from pipeline_lib.schema import CROPS, SOURCES
+from pipeline_lib.schema import CROPS, SOURCES, SYNC
+from pipeline_lib.sync.shift import shifted
 from pipeline_lib.video.crop import crop_recording
 
 
 def main(dataset: str) -> None:
     params = load_params()
     extracted = incremental.keys(paths.openface(dataset))
+    recordings = shifted(
+        tables.read_table(paths.sources(dataset), SOURCES),
+        tables.read_table(paths.sync(dataset), SYNC),
+    )
     with tracking.stage_run(
         "crop",
         dataset,
@@ -21,7 +26,7 @@ def main(dataset: str) -> None:
         params={"crop": params.crop, "scale": params.scale},
     ) as run:
         done = incremental.run(
-            tables.read_table(paths.sources(dataset), SOURCES).to_dicts(),
+            recordings.to_dicts(),
             incremental.one_by_one(
                 crop_recording,
                 root=Path(params.datasets[dataset].root),

@@ -1,4 +1,4 @@
-"""Write the real clips, and the real ECG and EDA, unaltered, as one BIDS data set."""
+"""Write the real clips, and the real ECG, EDA and respiration, unaltered, as one BIDS data set."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def main() -> None:
     sample.write(
         Path("data/raw/sample"),
         clips={name: paths.asset(name) for name in CLIPS},
-        signals={name: paths.asset(name) for name in ("ECG", "EDA", "stimuli")},
+        signals={name: paths.asset(name) for name in ("ECG", "EDA", "respiration", "stimuli")},
     )
 
 

@@ -6,13 +6,17 @@ import polars as pl
 
 from pipeline_lib import paths, store, tables, tracking
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FEATURES, OPENFACE, PHYSIO, RECORDINGS, validate
+from pipeline_lib.schema import FEATURES, OPENFACE, PHYSIO, RECORDINGS, SYNC, validate
+from pipeline_lib.sync.shift import shifted
 
 
 def main(dataset: str) -> None:
     params = load_params()
     settings = params.datasets[dataset]
-    index = tables.read_table(paths.index(dataset), RECORDINGS)
+    index = shifted(
+        tables.read_table(paths.index(dataset), RECORDINGS),
+        tables.read_table(paths.sync(dataset), SYNC),
+    )
     with tracking.stage_run(
         "store",
         dataset,

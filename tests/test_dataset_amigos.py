@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy.io import savemat
 
 from pipeline_lib.datasets.amigos import adapter as amigos
@@ -20,19 +22,24 @@ def samples(value: float) -> np.ndarray:
 
 
 def rated(arousal: float, valence: float) -> np.ndarray:
-    return np.array([[arousal, valence, 3, 3, 3, 0, 0, 0, 0, 0, 0, 1]], float)
+    return np.array([[arousal, valence, 3, 4, 5, 0, 1, 0, 0, 0, 0, 1]], float)
 
 
-def write_matrix(root: Path, videos: dict, *, number: int = 1, **changes) -> Path:
+SEEN = np.array([[1, -0.5, 0.5]])  # segment, valence, arousal
+
+
+def write_matrix(
+    root: Path, videos: dict, *, number: int = 1, seen=SEEN, compressed: bool = True, **changes
+) -> Path:
     """A .mat of (joined_data, self-assessment) by VideoID, in the order given."""
     columns = {name: np.empty((1, len(videos)), object) for name in amigos.CELLS}
     for i, (video, (joined, rating)) in enumerate(videos.items()):
         columns["joined_data"][0, i], columns["labels_selfassessment"][0, i] = joined, rating
-        columns["labels_ext_annotation"][0, i] = np.array([[1, -0.5, 0.5]])
+        columns["labels_ext_annotation"][0, i] = seen
         columns["VideoIDs"][0, i] = np.array([video])
     path = root / f"Data_Preprocessed_P{number:02d}" / f"Data_Preprocessed_P{number:02d}.mat"
     path.parent.mkdir(parents=True)
-    savemat(path, columns | changes, do_compression=True)
+    savemat(path, columns | changes, do_compression=compressed)
     return path
 
 
@@ -42,10 +49,10 @@ def add_video(root: Path, name: str) -> None:
     path.touch()
 
 
-def read(root: Path, **options) -> dict[str, Reading | RecordingError]:
+def read(root: Path, videos=amigos.SHORT_VIDEOS, **options) -> dict[str, Reading | RecordingError]:
     """All readings by trial, of a data set with one subject."""
     options = {"heart": "ECG", "eda_unit": "Ohm"} | options
-    return {s.trial: r for s, r in amigos.read(amigos.discover(root), **options)}
+    return {s.trial: r for s, r in amigos.read(amigos.discover(root, videos=videos), **options)}
 
 
 EMPTY, UNRATED = np.empty((0, 0)), np.empty((1, 0))
@@ -60,8 +67,8 @@ def test_trials_are_keyed_by_video_id(tmp_path):
     assert sources[0].video.name == "P1_4_face.mov"
     assert sources[0].order is None
     first, last = (reading for _, reading in amigos.read(sources, heart="ECG", eda_unit="uS"))
-    assert first.ratings == {"valence": 7, "arousal": 3.5}
-    assert last.ratings == {"valence": 8, "arousal": 2}
+    assert (first.ratings["valence"], first.ratings["arousal"]) == (7, 3.5)
+    assert (last.ratings["valence"], last.ratings["arousal"]) == (8, 2)
     np.testing.assert_allclose(first.signals[0].samples, samples(200)[:, 14])
     np.testing.assert_allclose(last.signals[1].samples, samples(100)[:, 16])
 
@@ -100,7 +107,57 @@ def test_video_without_a_matrix_is_kept(tmp_path):
     add_video(tmp_path, "P1_4_face.mov")
     (source,) = amigos.discover(tmp_path)
     assert (source.recording_id, source.signals) == ("P01_4", None)
-    assert read(tmp_path)["4"].missing == ("no signals of video 4", "no self-assessment")
+    assert read(tmp_path)["4"].missing == (
+        "no signals of video 4",
+        "no self-assessment",
+        "no external annotation",
+    )
+
+
+def test_ratings_by_self_and_others_have_their_own_order(tmp_path):
+    seen = np.array([[1, -0.5, 0.125], [2, 2.5, 0.375]])  # valence strays out of [-1, 1]
+    write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))}, seen=seen)
+    assert read(tmp_path)["4"].ratings == {
+        "arousal": 2, "valence": 8, "dominance": 3, "liking": 4, "familiarity": 5,
+        "neutral": 0, "disgust": 1, "happiness": 0, "surprise": 0, "anger": 0, "fear": 0,
+        "sadness": 1, "external_valence": 1, "external_arousal": 0.25,
+    }  # fmt: skip
+
+
+def test_missing_ratings_are_told_one_by_one(tmp_path):
+    add_video(tmp_path, "P1_4_face.mov")
+    write_matrix(
+        tmp_path, {"4": (samples(100), rated(2, np.nan))}, seen=np.array([[1, np.nan, 0.5]])
+    )
+    reading = read(tmp_path)["4"]
+    assert reading.missing == ("no valence",)
+    assert reading.ratings["arousal"] == 2
+    assert {"valence", "external_valence"}.isdisjoint(reading.ratings)
+    assert reading.ratings["external_arousal"] == 0.5
+
+
+def test_long_videos_are_read_when_asked_for(tmp_path):
+    videos = {"U1": (samples(300), rated(2, 8)), "4": (samples(100), rated(3, 7))}
+    write_matrix(tmp_path, videos | {"N1": (EMPTY, UNRATED)})  # as of P08, P24 and P28
+    readings = read(tmp_path, videos=amigos.LONG_VIDEOS)
+    assert list(readings) == ["N1", "U1"]
+    assert readings["U1"].ratings["arousal"] == 2
+    np.testing.assert_allclose(readings["U1"].signals[0].samples, samples(300)[:, 14])
+    assert str(readings["N1"]) == "nothing recorded: empty cell, no ratings, no video"
+
+
+@pytest.mark.parametrize("matrix", ["Data_Preprocessed_P01.mat", "a/Data_Preprocessed_P1.mat"])
+@pytest.mark.parametrize("video", ["P1_4_face.mov", "Exp1_P01_face/P01_4_face.mov"])
+def test_folders_and_zeros_make_no_difference(tmp_path, matrix, video):
+    written = write_matrix(tmp_path / "written", {"4": (samples(100), rated(2, 8))})
+    root = tmp_path / "root"
+    for path in (root / matrix, root / video, root / f"._{Path(video).name}"):  # one by a Mac
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    shutil.copy(written, root / matrix)
+    (source,) = amigos.discover(root)
+    assert (source.recording_id, source.video) == ("P01_4", root / video)
+    assert read(root)["4"].missing == ()
 
 
 def bad(channel: int, value: object) -> np.ndarray:
@@ -143,6 +200,11 @@ def test_bad_ratings_are_excluded(tmp_path, ratings, reason):
     write_matrix(tmp_path, {"4": (samples(100), ratings)})
     with pytest.raises(RecordingError, match=reason):
         raise read(tmp_path)["4"]
+
+
+def test_external_annotation_of_another_shape_is_excluded(tmp_path):
+    write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))}, seen=np.ones((4, 2)))
+    assert str(read(tmp_path)["4"]) == "labels_ext_annotation is (4, 2), expected (n, 3)"
 
 
 def test_video_id_that_occurs_twice_is_ambiguous(tmp_path):
@@ -202,9 +264,27 @@ def test_wrong_root_is_explained(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "key"), [({"heart": "PPG"}, "heart"), ({"eda_unit": None}, "eda_unit")]
+    ("options", "key"),
+    [
+        ({"heart": "PPG"}, "heart"),
+        ({"heart": None}, "heart"),
+        ({"eda_unit": None}, "eda_unit"),
+        ({"eda_unit": {"one": "Ohm"}}, "eda_unit"),
+    ],
 )
 def test_params_that_do_not_fit_are_named(tmp_path, options, key):
     write_matrix(tmp_path, {"4": (samples(100), rated(2, 8))})
     with pytest.raises(DatasetError, match=rf"datasets\.<name>\.{key}"):
         read(tmp_path, **options)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.booleans(), st.floats(0, 1), st.binary(min_size=1, max_size=4))
+def test_damaged_file_gives_readings_or_reasons(tmp_path_factory, compressed, place, damage):
+    root = tmp_path_factory.mktemp("damaged")
+    path = write_matrix(root, {"4": (samples(100), rated(2, 8))}, compressed=compressed)
+    content = path.read_bytes()
+    at = int(place * (len(content) - len(damage)))
+    path.write_bytes(content[:at] + damage + content[at + len(damage) :])
+    outcomes = read(root).values()
+    assert all(isinstance(outcome, Reading | RecordingError) for outcome in outcomes)

@@ -1,6 +1,8 @@
 """Features of simulated hearts and skins, and of signals that have none."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import neurokit2 as nk
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_lib.params import load_params
 from pipeline_lib.physio.features import (
     EDA_FEATURES,
     HEART_FEATURES,
@@ -18,6 +21,8 @@ from pipeline_lib.physio.features import (
     heart,
     physio_features,
 )
+from pipeline_lib.physio.filters import filter_signal
+from pipeline_lib.recordings import Signal
 from pipeline_lib.schema import PHYSIO
 
 Floats = npt.NDArray[np.float64]
@@ -52,6 +57,13 @@ def test_variability_agrees_with_neurokit() -> None:
     assert ours["heart_SDNN"] == pytest.approx(theirs["HRV_SDNN"] / 1000)
     assert ours["heart_RMSSD"] == pytest.approx(theirs["HRV_RMSSD"] / 1000, rel=1e-2)
     assert ours["heart_pNN50"] == pytest.approx(theirs["HRV_pNN50"] / 100, abs=0.01)
+
+
+def test_responses_of_the_real_recording(asset: Callable[[str], Path]) -> None:
+    raw = np.load(asset("EDA"))[: 10 * 60 * 1000].astype(np.float64)
+    physio = load_params().physio
+    x = filter_signal(Signal("EDA", "uS", 1000.0, 0.0, raw), physio=physio).samples
+    assert 10 * eda(x, RATE)["EDA_SCR_rate"] == pytest.approx(71, abs=2)
 
 
 def test_missed_beat_does_not_count() -> None:

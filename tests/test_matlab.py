@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
+from pipeline_lib.datasets.amigos import matlab
 from pipeline_lib.datasets.amigos.matlab import numbers, read_cells, text
 from pipeline_lib.recordings import RecordingError
 
@@ -111,3 +112,30 @@ def test_damaged_file_is_read_or_refused(tmp_path, compressed, place, damage):
     with contextlib.suppress(RecordingError):  # and no other error, nor a crash
         cells = read(content[:at] + damage + content[at + len(damage) :], tmp_path)["cells"]
         assert len(cells) == len(CELLS)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_more_than_the_limit_is_not_unpacked(tmp_path, monkeypatch, compressed):
+    monkeypatch.setattr(matlab, "MAX_BYTES", 300)
+    with pytest.raises(RecordingError, match=r"^P01\.mat: .*(above the limit of|more than) 300"):
+        read(matrix(compressed=compressed), tmp_path)
+
+
+def test_small_whole_numbers_may_not_grow_beyond_the_limit(tmp_path, monkeypatch):
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = np.ones((300, 300), np.int8)
+    monkeypatch.setattr(matlab, "MAX_BYTES", 8 * 300 * 300 - 1)
+    (cell,) = read(matrix(compressed=True, cells=cells), tmp_path)["cells"]
+    with pytest.raises(RecordingError, match=r"data is \(300, 300\), more than 719999 bytes"):
+        numbers(cell, name="data")
+
+
+def test_number_of_cells_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(matlab, "MAX_CELLS", 3)
+    with pytest.raises(RecordingError, match=r"holds 4 of 11 cells"):
+        read(matrix(compressed=True), tmp_path)
+
+
+def test_reading_ends_with_the_last_wanted_variable(tmp_path):
+    content = matrix(compressed=True)
+    assert len(read(content + b"damage", tmp_path, "cells", "b")["b"]) == len(CELLS)

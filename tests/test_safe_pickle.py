@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,8 @@ RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\n"
         (b"cnumpy.core.multiarray\nscalar\n.", "multiarray.scalar, which is refused"),
         (b"cnumpy\nndarray\n((I99999999999\ntS'f8'\ntR.", "not callable"),
         (b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.", "dtype 'O8'"),
-        (b"c_codecs\nencode\n(VAA\nS'zip'\ntR.", "text encoding"),
+        (b"c_codecs\nencode\n(VAA\nS'zip'\ntR.", "an encoding 'zip'"),
+        (b"c_codecs\nencode\n}S'a'\nI1\nsb.", "a function with a state"),
         (RECONSTRUCT + b"}S'__call__'\nI1\nsb.", "not a readable pickle"),  # changes the class
         (b"\x80\x02Nr\xff\xff\xff\x7f.", "LONG_BINPUT 2147483647"),  # 32 GB of memo
         (b"\x80\x02]q\x00.", "holds a list"),
@@ -102,6 +104,48 @@ def test_hostile_stream_is_refused(tmp_path, content, reason):
     with pytest.raises(RecordingError, match=reason) as refused:
         load(content, tmp_path)
     assert str(refused.value).startswith("s01.dat: ")
+
+
+def test_long_program_is_refused(tmp_path):
+    with pytest.raises(RecordingError, match="more than 1000 opcodes"):
+        load(b"\x80\x02" + b"N0" * 600 + b".", tmp_path)
+
+
+def test_key_whose_hash_would_take_for_ever_is_refused(tmp_path):
+    nested = b")" + b"2\x86" * 60  # a pair of itself, 60 times
+    with pytest.raises(RecordingError, match="24 tuples"):
+        load(b"\x80\x02}" + nested + b"Ns.", tmp_path)
+
+
+def test_few_bytes_that_become_many_are_refused(tmp_path, monkeypatch):
+    arrays = {"data": np.zeros(1000, np.uint8)}
+    monkeypatch.setattr(safe_pickle, "MAX_BYTES", 7999)
+    with pytest.raises(RecordingError, match=r"8000 bytes of numbers, above 7999"):
+        load(pickle.dumps(arrays), tmp_path)
+    monkeypatch.setattr(safe_pickle, "MAX_BYTES", 8000)
+    assert load(pickle.dumps(arrays), tmp_path)["data"].shape == (1000,)
+    with pytest.raises(RecordingError, match=r"16000 bytes of numbers, above 8000"):
+        load(pickle.dumps(arrays | {"labels": arrays["data"]}), tmp_path)
+
+
+def test_text_that_is_encoded_again_and_again_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe_pickle, "MAX_BYTES", 2000)
+    once = b"(g1\nS'latin1'\ntR"
+    stream = b"c_codecs\nencode\np0\n0V" + b"a" * 1000 + b"\np1\n0"
+    with pytest.raises(RecordingError, match=r"holds a bytes"):
+        load(stream + b"g0\n" + once + b".", tmp_path)
+    with pytest.raises(RecordingError, match="more than 2000 bytes of text"):
+        load(stream + (b"g0\n" + once) * 3 + b".", tmp_path)
+
+
+def test_memory_is_twice_the_file(tmp_path):
+    path = tmp_path / "s01.dat"
+    path.write_bytes(pickle2.dumps({"data": np.ones((4, 40, 8064)), "labels": np.ones((4, 4))}))
+    tracemalloc.start()
+    load_arrays(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.1 * path.stat().st_size
 
 
 def test_shape_that_its_bytes_do_not_fill_is_refused(tmp_path):

@@ -14,9 +14,9 @@ from pipeline_lib.datasets.bids import adapter as bids
 def signals(asset, tmp_path_factory):
     """A minute of the real recording, with five pictures."""
     folder = tmp_path_factory.mktemp("signals")
-    for name in ("ECG", "EDA", "stimuli"):
+    for name in ("ECG", "EDA", "respiration", "stimuli"):
         np.save(folder / name, np.load(asset(name), mmap_mode="r")[390_000:453_750])
-    return {name: folder / f"{name}.npy" for name in ("ECG", "EDA", "stimuli")}
+    return {name: folder / f"{name}.npy" for name in ("ECG", "EDA", "respiration", "stimuli")}
 
 
 @pytest.fixture(scope="module")

@@ -109,3 +109,14 @@ def test_a_copied_video_is_refused(two: tuple[dict[str, pl.DataFrame], ...]) -> 
     copied = pl.col("video_sha256").replace(f"b-video-{other}-0", f"a-video-{mine}-0")
     with pytest.raises(splits.LeakageError, match="1 files with the content of a test recording"):
         audit({**indices, "b": indices["b"].with_columns(copied)}, folds)
+
+
+def test_the_owners_split_is_the_one_fold() -> None:
+    roles = ["train", "validation", "test", "train"] * 10
+    table = index(BALANCED).with_columns(split=pl.Series(roles))
+    folds = splits.make_folds(table, folds=5, validation=0.2, seed=0)
+    assert folds["fold"].unique().to_list() == [0]
+    assert (
+        folds.sort("recording_id")["role"].to_list()
+        == table.sort("recording_id")["split"].to_list()
+    )

@@ -181,3 +181,10 @@ def test_half_the_rate_keeps_every_second_frame() -> None:
     assert at_rate(np.arange(20) / 25, fps=12.5).tolist() == list(range(0, 20, 2))
     assert at_rate(np.arange(11) / 50, fps=25.0).tolist() == [0, 2, 4, 6, 8, 10]
     assert at_rate(np.zeros(0), fps=25.0).tolist() == []
+
+
+def test_a_list_of_files_is_no_video(tmp_path, asset):
+    listed = tmp_path / "list.avi"
+    listed.write_text(f"ffconcat version 1.0\nfile '{asset('talking')}'\n")
+    with pytest.raises(VideoError, match=r"list\.avi: cannot be read as video"):
+        probe(listed)

@@ -2,11 +2,17 @@
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import polars as pl
 
 from pipeline_lib.recordings import DatasetError
 
 ADVICE = "check datasets.<name>.root in params.yaml"
+MAX_TABLE = 2**28  # bytes of a CSV
+# gzip, zlib and zstd, which polars would unpack without asking for how much.
+COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
 
 
 def check_root(root: Path, *, layout: str) -> None:
@@ -23,17 +29,55 @@ def find(root: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     Raises DatasetError if two files have the same groups, or a folder cannot be read.
     """
     found: dict[tuple[str, ...], Path] = {}
-    for folder, _, names in os.walk(root, onerror=_refuse, followlinks=True):
-        for name in names:
-            match = re.fullmatch(pattern, name)
-            if match is None:
-                continue
-            path = Path(folder, name)
-            twice = found.setdefault(match.groups(), path)
-            if twice != path:
-                first, second = sorted((path, twice))
-                raise DatasetError(f"{first} and {second} both claim the same place; keep one")
+    for match, path in matches(root, pattern):
+        twice = found.setdefault(match.groups(), path)
+        if twice != path:
+            first, second = sorted((path, twice))
+            raise DatasetError(f"{first} and {second} both claim the same place; keep one")
     return dict(sorted(found.items()))
+
+
+def matches(root: Path, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
+    """Yield every file below `root` whose whole name matches, with the match.
+
+    Links are followed; each folder is walked once. Raises DatasetError if one cannot be read.
+    """
+    fits = re.compile(pattern).fullmatch
+    walked: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(root, onerror=_refuse, followlinks=True):
+        place = Path(folder)
+        status = place.stat()
+        if (status.st_dev, status.st_ino) in walked:  # links can go round in circles
+            below.clear()
+            continue
+        walked.add((status.st_dev, status.st_ino))
+        below.sort()
+        for name in names:
+            if (match := fits(name)) and (place / name).is_file():  # a pipe would hold us for ever
+                yield match, place / name
+
+
+def read_csv(table: Path, *, columns: Sequence[str]) -> pl.DataFrame:
+    """Read a CSV with a header line as text, all of its columns; what is blank is null.
+
+    Raises DatasetError, naming the file, if it is none, is too large or lacks one of `columns`.
+    """
+    try:
+        size = table.stat().st_size
+        if size > MAX_TABLE:
+            raise DatasetError(f"{table}: {size} bytes, above the {MAX_TABLE} of a table")
+        with table.open("rb") as file:
+            start = file.read(4)
+        if start.startswith(COMPRESSED):
+            raise DatasetError(f"{table}: is compressed; unpack it")
+        content = pl.read_csv(table, infer_schema=False, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{table}: not readable as CSV ({reason})") from None
+    lacking = [name for name in columns if name not in content.columns]
+    if lacking:
+        raise DatasetError(f"{table}: lacks {lacking}, has {content.columns}")
+    return content
 
 
 def _refuse(error: OSError) -> None:

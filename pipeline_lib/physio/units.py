@@ -1,14 +1,23 @@
 """Skin conductance from whatever unit an amplifier wrote."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib.recordings import RecordingError
+from pipeline_lib.recordings import RecordingError, Signal
 
 Floats = npt.NDArray[np.float64]
 
 _TO_MICROSIEMENS = {"uS": 1.0, "nS": 1e-3}
 _OHM_MICROSIEMENS = 1e6  # 1 Ohm is 1 S
+
+
+def conductance(eda: Signal) -> Signal:
+    """The signal as conductance, with the unit that it came in; see `to_conductance`."""
+    samples, unit = to_conductance(eda.samples, unit=eda.unit)
+    source_unit = "" if unit == eda.unit else eda.unit
+    return replace(eda, samples=samples, unit=unit, source_unit=source_unit)
 
 
 def to_conductance(samples: Floats, *, unit: str) -> tuple[Floats, str]:

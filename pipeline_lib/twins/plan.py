@@ -90,7 +90,13 @@ def rating(label: int, *, threshold: float, rng: np.random.Generator) -> float:
 
 
 def place_traps(traps: Sequence[str], *, subjects: int, trials: int) -> dict[tuple[int, int], str]:
-    """Give each trap a trial, (subject, trial), spread over the subjects."""
-    return {
+    """Give each trap a trial, (subject, trial), spread over the subjects.
+
+    Raises ValueError if two would meet.
+    """
+    places = {
         (int((i + 0.5) * subjects / len(traps)), i % trials): trap for i, trap in enumerate(traps)
     }
+    if len(places) < len(traps):
+        raise ValueError(f"{len(traps)} traps do not fit into {subjects} subjects, {trials} trials")
+    return places

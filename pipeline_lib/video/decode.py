@@ -24,6 +24,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+# Not playlists and lists of files, which would make it open what they name.
+CONTAINERS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,asf,mpeg,mpegts,flv,ogg"
+}
+
+
 class VideoError(RecordingError):
     """A video from which nothing can be read; the message names the file and the cause."""
 
@@ -128,7 +134,7 @@ def at_rate(times: Floats, *, fps: float) -> Ints:
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace", options=CONTAINERS)
     except FFmpegError as error:
         raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from None
     with container:

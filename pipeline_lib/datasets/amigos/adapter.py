@@ -1,56 +1,77 @@
-"""AMIGOS as it is published: preprocessed .mat files and face videos of the short videos."""
+"""AMIGOS as it is published: preprocessed .mat files and face videos.
 
-from collections.abc import Iterator, Sequence
+The sixteen short videos are read, as in MVP (4.1). The .mat files hold four long ones too:
+`discover(root, videos=LONG_VIDEOS)` lists them, `read` reads them like the others.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pipeline_lib.datasets.amigos import matlab
 from pipeline_lib.datasets.files import ADVICE, check_root, find
-from pipeline_lib.datasets.outcomes import Outcome, each, ratings_of
-from pipeline_lib.physio.units import to_conductance
+from pipeline_lib.datasets.outcomes import RATINGS, Outcome, each
+from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import (
     DatasetError,
     Floats,
+    Official,
     Reading,
     RecordingError,
     Signal,
     Source,
     check_signal,
 )
+from pipeline_lib.schema import TARGETS
 
 LAYOUT = "Data_Preprocessed_P01/Data_Preprocessed_P01.mat and Exp1_P01_face/P1_4_face.mov"
-# MVP uses the sixteen short videos and leaves N1, P1, B1 and U1 out (MVP 4.1).
+OFFICIAL = Official(
+    subjects=40,
+    recordings=640,
+    videos=640,
+    source="Miranda-Correa et al. 2021: 40 participants, 16 short videos",
+)
 SHORT_VIDEOS = ("4", "5", "9", "10", "13", "18", "19", "20", "23", "30", "31", "34", "36", "58",
                 "80", "138")  # fmt: skip
+LONG_VIDEOS = ("N1", "P1", "B1", "U1")
 CELLS = ("joined_data", "labels_selfassessment", "labels_ext_annotation", "VideoIDs")
 
 SAMPLING_RATE = 128.0  # Hz
 LEAD_IN = 5.0  # s before the stimulus, in the signals and in the video
 N_CHANNELS = 17
 ECG_RIGHT, ECG_LEFT, GSR = 14, 15, 16  # channels
-AROUSAL, VALENCE = 0, 1  # columns of the self-assessment; the external annotation swaps them
+# Columns of the self-assessment, and of the external annotation: the other order.
+SCALES = ("arousal", "valence", "dominance", "liking", "familiarity")  # 1 - 9
+EMOTIONS = ("neutral", "disgust", "happiness", "surprise", "anger", "fear", "sadness")  # 0, 1 [?]
+SELF_ASSESSMENT = (*SCALES, *EMOTIONS)
+EXTERNAL_ANNOTATION = ("segment", "valence", "arousal")
+
+_UNLISTED: Mapping[str, matlab.Cell] = dict.fromkeys(CELLS, np.zeros((0, 0)))
 
 
-def discover(root: Path) -> list[Source]:
-    """One source per subject and short video, in the order of SHORT_VIDEOS.
+def discover(root: Path, *, videos: Sequence[str] = SHORT_VIDEOS) -> list[Source]:
+    """One source per subject and video, in the order of `videos`.
 
-    A subject's .mat says which videos there are; of one that cannot be read, all sixteen are
-    expected. Raises DatasetError if `root` holds neither .mat files nor face videos.
+    A subject's .mat says which videos there are; of one that does not, all are expected.
+    DatasetError if `root` holds neither .mat files nor face videos.
     """
     check_root(root, layout=LAYOUT)
     matrices = find(root, r"Data_Preprocessed_P0*(\d+)\.mat")
-    videos = find(root, r"P0*(\d+)_([A-Z]?\d+)_face\.mov")
-    subjects = sorted({number for number, *_ in [*matrices, *videos]}, key=int)
+    films = find(root, r"P0*(\d+)_([A-Z]?\d+)_face\.mov")
+    subjects = sorted({number for number, *_ in [*matrices, *films]}, key=int)
     if not subjects:
         raise DatasetError(f"{root}: no AMIGOS files; expected {LAYOUT}; {ADVICE}")
     sources = []
     for number in subjects:
         matrix = matrices.get((number,))
-        listed = _listed(matrix) if matrix else ()
+        listed = _listed(matrix, videos) if matrix else ()
         sources += [
-            _source(int(number), video, signals=matrix, face=videos.get((number, video)))
-            for video in SHORT_VIDEOS
-            if video in listed or (number, video) in videos
+            _source(int(number), video, signals=matrix, face=films.get((number, video)))
+            for video in videos
+            if video in listed or (number, video) in films
         ]
     return sources
 
@@ -61,14 +82,18 @@ def _source(number: int, video: str, *, signals: Path | None, face: Path | None)
     return Source(f"{subject}_{video}", subject, video, video, None, signals, face)
 
 
-def _listed(path: Path) -> Sequence[str]:
+def _listed(path: Path, videos: Sequence[str]) -> Sequence[str]:
+    """Those of the videos that a .mat lists, or all: then `read` gives each of them the reason."""
     try:
-        return [matlab.text(cell) for cell in matlab.read_cells(path, ["VideoIDs"])["VideoIDs"]]
+        ids = [matlab.text(cell) for cell in matlab.read_cells(path, ["VideoIDs"])["VideoIDs"]]
     except RecordingError:
-        return SHORT_VIDEOS  # `read` gives each of them the reason
+        ids = []
+    return [video for video in videos if video in ids] or videos
 
 
-def read(sources: Sequence[Source], *, heart: str, eda_unit: str | None) -> Iterator[Outcome]:
+def read(
+    sources: Sequence[Source], *, heart: str | None, eda_unit: str | dict[str, str] | None
+) -> Iterator[Outcome]:
     """Yield each source with its reading or with what is wrong with it.
 
     sources  : of one .mat file, or without one
@@ -78,15 +103,17 @@ def read(sources: Sequence[Source], *, heart: str, eda_unit: str | None) -> Iter
     Raises DatasetError if `heart` is no channel of AMIGOS or `eda_unit` is not given.
     """
     if heart != "ECG":
-        raise DatasetError("AMIGOS has no PPG; set datasets.<name>.heart to ECG")
-    if eda_unit is None:
-        raise DatasetError("AMIGOS does not say its GSR's unit; set datasets.<name>.eda_unit")
+        raise DatasetError("AMIGOS has an ECG and no PPG; set datasets.<name>.heart to ECG")
+    if not isinstance(eda_unit, str):
+        raise DatasetError(
+            "AMIGOS does not say its GSR's unit; set datasets.<name>.eda_unit to one unit"
+        )
     return _read(sources, sources[0].signals, eda_unit)
 
 
 def _read(sources: Sequence[Source], path: Path | None, eda_unit: str) -> Iterator[Outcome]:
     try:
-        cells = matlab.read_cells(path, CELLS) if path else None
+        cells = matlab.read_cells(path, CELLS) if path else {}
     except RecordingError as error:
         yield from ((source, error) for source in sources)
         return
@@ -94,33 +121,37 @@ def _read(sources: Sequence[Source], path: Path | None, eda_unit: str) -> Iterat
 
 
 def _read_trial(
-    source: Source, *, cells: dict[str, list[matlab.Cell]] | None, eda_unit: str
+    source: Source, *, cells: Mapping[str, Sequence[matlab.Cell]], eda_unit: str
 ) -> Reading:
-    cell = _index(source.trial, cells) if cells else None
-    samples = _samples(cells["joined_data"][cell]) if cells and cell is not None else None
-    ratings = _ratings(cells["labels_selfassessment"][cell]) if cells and cell is not None else {}
-    if samples is None and not ratings and source.video is None:
+    trial = _of_video(source.trial, cells)
+    samples = _samples(trial["joined_data"])
+    felt = _self_assessment(trial["labels_selfassessment"])
+    seen = _external_annotation(trial["labels_ext_annotation"])
+    if samples is None and not felt and source.video is None:
         raise RecordingError("nothing recorded: empty cell, no ratings, no video")
     absent = {
         f"no signals of video {source.trial}": samples is None,
-        "no self-assessment": not ratings,
+        "no self-assessment": not felt,
+        **{f"no {target}": bool(felt) and target not in felt for target in TARGETS},
+        "no external annotation": not seen,
         f"no P{int(source.subject[1:])}_{source.trial}_face.mov": source.video is None,
     }
     return Reading(
         signals=_signals(samples, eda_unit=eda_unit) if samples is not None else (),
-        ratings=ratings,
+        ratings=felt | seen,
         video_start=-LEAD_IN if source.video else None,
         duration=len(samples) / SAMPLING_RATE - LEAD_IN if samples is not None else None,
         missing=tuple(sentence for sentence, is_absent in absent.items() if is_absent),
     )
 
 
-def _index(video: str, cells: dict[str, list[matlab.Cell]]) -> int | None:
-    """Place of a video's cells; its ID is the only key, since IDs are not in order."""
-    places = [i for i, cell in enumerate(cells["VideoIDs"]) if matlab.text(cell) == video]
+def _of_video(video: str, cells: Mapping[str, Sequence[matlab.Cell]]) -> Mapping[str, matlab.Cell]:
+    """A video's cells; its ID is the only key, since IDs are not in order."""
+    ids = cells.get("VideoIDs", ())
+    places = [i for i, cell in enumerate(ids) if matlab.text(cell) == video]
     if len(places) > 1:
         raise RecordingError(f"VideoIDs lists {video} in cells {places}; its data are ambiguous")
-    return places[0] if places else None
+    return {name: cells[name][places[0]] for name in CELLS} if places else _UNLISTED
 
 
 def _samples(cell: matlab.Cell) -> Floats | None:
@@ -139,19 +170,42 @@ def _samples(cell: matlab.Cell) -> Floats | None:
 def _signals(samples: Floats, *, eda_unit: str) -> tuple[Signal, ...]:
     ecg = check_signal(_signal("ECG", "a.u.", samples[:, ECG_RIGHT]))
     gsr = check_signal(_signal("EDA", eda_unit, samples[:, GSR]))
-    conductance, unit = to_conductance(gsr.samples, unit=eda_unit)
-    return ecg, _signal("EDA", unit, conductance)
+    return ecg, conductance(gsr)
 
 
 def _signal(channel: str, unit: str, samples: Floats) -> Signal:
     return Signal(channel, unit, SAMPLING_RATE, -LEAD_IN, samples)
 
 
-def _ratings(cell: matlab.Cell) -> dict[str, float]:
-    """Valence and arousal, 1 - 9; {} when the self-assessment is missing."""
+def _self_assessment(cell: matlab.Cell) -> dict[str, float]:
+    """Ratings by name, less those that are NaN; {} when the self-assessment is missing.
+
+    Raises RecordingError if valence or arousal lies outside 1 - 9; the others are as given.
+    """
     row = matlab.numbers(cell, name="labels_selfassessment")
     if row.size == 0:
         return {}
-    if row.shape != (1, 12):
-        raise RecordingError(f"labels_selfassessment is {row.shape}, expected (1, 12)")
-    return ratings_of(valence=float(row[0, VALENCE]), arousal=float(row[0, AROUSAL]))
+    if row.shape != (1, len(SELF_ASSESSMENT)):
+        raise RecordingError(
+            f"labels_selfassessment is {row.shape}, expected (1, {len(SELF_ASSESSMENT)})"
+        )
+    ratings = dict(zip(SELF_ASSESSMENT, row[0].tolist(), strict=True))
+    low, high = RATINGS
+    for name in TARGETS:
+        if ratings[name] < low or ratings[name] > high:
+            raise RecordingError(f"{name} is rated {ratings[name]:g}, outside {low:g} - {high:g}")
+    return {name: rating for name, rating in ratings.items() if math.isfinite(rating)}
+
+
+def _external_annotation(cell: matlab.Cell) -> dict[str, float]:
+    """Means over the segments, as given: in [-1, 1] but for those that stray; {} when missing."""
+    rows = matlab.numbers(cell, name="labels_ext_annotation")
+    if rows.size == 0:
+        return {}
+    if rows.shape[1] != len(EXTERNAL_ANNOTATION):
+        raise RecordingError(
+            f"labels_ext_annotation is {rows.shape}, expected (n, {len(EXTERNAL_ANNOTATION)})"
+        )
+    columns = dict(zip(EXTERNAL_ANNOTATION, rows.T, strict=True))
+    rated = {name: columns[name][np.isfinite(columns[name])] for name in TARGETS}
+    return {f"external_{name}": float(x.mean()) for name, x in rated.items() if x.size}

@@ -12,15 +12,17 @@ import zlib
 from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline_lib.recordings import Floats, RecordingError
 
-Cell = Floats | str | None  # None: of a class that is not read
+Cell = npt.NDArray[Any] | str | None  # None: of a class that is not read
 
-MAX_BYTES = 2**31  # of a variable, uncompressed
+MAX_BYTES = 2**28  # of a variable, uncompressed; AMIGOS needs half of it
+MAX_CELLS = 1000  # of a variable
 _HEADER_BYTES = 128
 _TITLE = b"MATLAB 5.0 MAT-file"
 _HDF5 = (b"MATLAB 7.3", b"\x89HDF")
@@ -63,7 +65,10 @@ def read_cells(path: Path, names: Collection[str]) -> dict[str, list[Cell]]:
 def numbers(cell: Cell, *, name: str) -> Floats:
     """A cell's matrix, (rows, columns); raises RecordingError if it holds anything else."""
     if isinstance(cell, np.ndarray) and cell.ndim == 2:
-        return cell
+        # MATLAB stores whole numbers in the smallest type that holds them: these may grow.
+        if cell.size * np.dtype(np.float64).itemsize > MAX_BYTES:
+            raise RecordingError(f"{name} is {cell.shape}, more than {MAX_BYTES} bytes of numbers")
+        return cell.astype(np.float64, copy=False)
     found = f"an array {cell.shape}" if isinstance(cell, np.ndarray) else repr(cell)
     raise RecordingError(f"{name} holds {found}, expected a matrix of real numbers")
 
@@ -99,13 +104,17 @@ def _check_header(header: bytes, name: str) -> str:
 def _elements(
     file: BinaryIO, names: Collection[str], order: str
 ) -> Iterator[tuple[str, memoryview]]:
-    """Yield name and content of the named variables; the others are skipped, not read."""
-    while tag := file.read(_TAG):
+    """Yield name and content of the named variables, once each; the others are not read."""
+    wanted = set(names)
+    while wanted and (tag := file.read(_TAG)):
         kind, size = struct.unpack(f"{order}II", tag)
         start = file.tell()
         peek = _content(kind, file.read(min(size, _PEEK)), limit=_PEEK)
         *_, name = _head(_parts(peek, order), order)
-        if name in names:
+        if name in wanted:
+            wanted.remove(name)
+            if size > MAX_BYTES:
+                raise ValueError(f"{name} has {size} bytes, above the limit of {MAX_BYTES}")
             file.seek(start)
             stored = file.read(size)
             if len(stored) < size:
@@ -159,7 +168,7 @@ def _cells(content: memoryview, order: str, name: str) -> list[Cell]:
     kind, _, shape, _ = _head(parts, order)
     if kind != _CELL or len(shape) != 2 or shape[0] != 1:
         raise RecordingError(f"{name} is of class {kind} and size {shape}, expected cells (1, n)")
-    cells = [_cell(element, order) for _, element in parts]
+    cells = [_cell(element, order) for _, element in islice(parts, MAX_CELLS + 1)]
     if len(cells) != shape[1]:
         raise ValueError(f"{name} holds {len(cells)} of {shape[1]} cells")
     return cells
@@ -177,7 +186,6 @@ def _cell(content: memoryview, order: str) -> Cell:
         return bytes(data).decode(_TEXTS[order][type_])
     if kind in _NUMERIC and not is_complex:
         type_, data = next(parts, (0, memoryview(b"")))
-        # MATLAB stores whole numbers in the smallest type that holds them.
         values = np.frombuffer(data, f"{order}{_NUMBERS[type_]}")
-        return values.astype(np.float64).reshape(shape, order="F")
+        return values.reshape(shape, order="F")
     return None

@@ -1,27 +1,24 @@
 """BIDS: physiology, events and videos of runs, each run on one clock.
 
-A run with events gives a recording per event, a run without them is one recording.
+A run with events gives a recording per event, a run without them is one recording. Files are
+joined by the entities of their names, wherever they lie: beh/ or any other folder.
 """
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline_lib.datasets.bids.files import (
-    PHYSIO,
-    Event,
-    number,
-    physio_sidecar,
-    read_events,
-    read_physio,
-    read_sidecar,
-)
-from pipeline_lib.datasets.files import ADVICE, check_root, find
+from pipeline_lib.datasets.bids.events import Event, Scales, rating_scales, ratings_of, read_events
+from pipeline_lib.datasets.bids.metadata import TIMES, read_rows, read_sidecar
+from pipeline_lib.datasets.bids.names import File, applicable, listing, named
+from pipeline_lib.datasets.bids.physio import read_physio
+from pipeline_lib.datasets.files import ADVICE, check_root
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import (
     DatasetError,
@@ -31,66 +28,70 @@ from pipeline_lib.recordings import (
     Source,
     check_signal,
 )
+from pipeline_lib.schema import TARGETS
 
+OFFICIAL = None  # everybody's own
 LAYOUT = (
     "sub-01/beh/sub-01_task-watch_physio.tsv.gz with .json, sub-01_task-watch_video.mp4 and "
     "sub-01_task-watch_events.tsv"
 )
-_RUN = r"(sub-[A-Za-z0-9]+)((?:_(?!recording)[a-z]+-[A-Za-z0-9]+)+)"
-EVENTS = "_events.tsv"
+DATA = {  # extensions, by suffix; BIDS has no suffix for videos, and no physiology in a bare .tsv
+    "physio": (".tsv.gz", ".tsv"),
+    "video": (".mp4", ".mov", ".avi", ".mkv", ".webm"),
+    "events": (".tsv",),
+}
 LEAD_IN = 5.0  # s kept before an event: filters settle there, before the window begins
 ROUNDING = 1e-6  # samples: an event that begins on a sample includes it
 
 
 def discover(root: Path) -> list[Source]:
-    """One source per event, or per run without events, by file name and row.
+    """One source per event that lasts, or per run without events, by file name and row.
 
-    Of events that cannot be read, one source is made, to which `read` gives the reason. Raises
-    DatasetError if `root` holds no runs.
+    Of events that cannot be read, one source is made, to which `read` gives the reason; and one
+    of each participant in participants.tsv who has a folder and no runs. Raises DatasetError if
+    `root` holds no runs.
     """
     check_root(root, layout=LAYOUT)
-    physio = find(root, _RUN + r"(_recording-[A-Za-z0-9]+)?" + re.escape(PHYSIO))
-    videos = {key[:2]: path for key, path in find(root, _RUN + r"_video\.(?:mp4|mov|avi)").items()}
-    events = {key[:2]: path for key, path in find(root, _RUN + re.escape(EVENTS)).items()}
-    runs = sorted({key[:2] for key in physio} | set(videos) | set(events))
+    runs: dict[str, list[File]] = defaultdict(list)
+    metadata: dict[Path, list[File]] = defaultdict(list)
+    for file in listing(root):
+        if "sub" in file.entities and file.extension in DATA.get(file.suffix, ()):
+            runs[file.run].append(file)
+        if file.extension in (".json", ".tsv"):
+            metadata[file.path.parent].append(file)
     if not runs:
         raise DatasetError(f"{root}: no BIDS runs; expected {LAYOUT}; {ADVICE}")
-    return [
-        source
-        for run in runs
-        for source in _sources(
-            *run,
-            physio=[path for key, path in physio.items() if key[:2] == run],
-            video=videos.get(run),
-            events=events.get(run),
-        )
-    ]
+    sources = [source for run in sorted(runs) for source in _sources(run, runs[run], metadata)]
+    return sources + _without_runs(metadata, {source.subject for source in sources})
 
 
 def _sources(
-    subject: str, entities: str, *, physio: list[Path], video: Path | None, events: Path | None
+    run: str, files: Sequence[File], metadata: Mapping[Path, Sequence[File]]
 ) -> list[Source]:
-    trial = entities.removeprefix("_")
-    sidecars = [*map(physio_sidecar, physio), video and video.with_suffix(".json")]
-    tables = [*physio[1:], events, *sidecars]
-    whole = Source(
-        recording_id=f"{subject}_{trial}",
-        subject=subject,
-        trial=trial,
-        stimulus=trial,
-        order=None,
-        signals=physio[0] if physio else None,
-        video=video,
-        tables=tuple(path for path in tables if path and path.exists()),
-    )
+    """The sources of a run, which depend on all of its files and on what applies to them."""
+    above = {folder for file in files for folder in file.path.parents}
+    near = [file for folder in sorted(above) for file in metadata.get(folder, ())]
+    physio, videos, events = ([f for f in files if f.suffix == suffix] for suffix in DATA)
+    if not events:  # the same for all subjects
+        shared = replace(files[0], suffix="events")
+        events = applicable([f for f in near if f.extension == ".tsv"], to=shared)[-1:]
+    used = [*files, *events]
+    used += [sidecar for file in used for sidecar in applicable(near, to=file)
+             if sidecar.extension == ".json"]  # fmt: skip
+    subject = f"sub-{files[0].entities['sub']}"
+    trial = run.removeprefix(f"{subject}_")
+    signals = physio[0].path if physio else None
+    video = videos[0].path if videos else None
+    tables = dict.fromkeys(file.path for file in used if file.path not in (signals, video))
+    whole = Source(run, subject, trial, trial, None, signals, video, tables=tuple(tables))
     try:
-        rows = read_events(events) if events else []
+        rows = read_events(events[0].path) if events else []
     except RecordingError:
         rows = []
     return [
         replace(
             whole,
-            recording_id=f"{whole.recording_id}_{order:02d}",
+            recording_id=f"{run}_{order:02d}",
             trial=f"{trial}_{order:02d}",
             stimulus=event.stimulus,
             order=order,
@@ -99,64 +100,125 @@ def _sources(
     ] or [whole]
 
 
-def read(sources: Sequence[Source], *, heart: str, eda_unit: str | None) -> Iterator[Outcome]:
+def _without_runs(metadata: Mapping[Path, Sequence[File]], seen: set[str]) -> list[Source]:
+    tables = [f.path for files in metadata.values() for f in files if f.suffix == "participants"]
+    listed = {path for table in tables if table.suffix == ".tsv" for path in _participants(table)}
+    return [
+        Source(folder.name, folder.name, "no run", "no run", None, None, None)
+        for folder in sorted(listed)
+        if folder.name not in seen and folder.is_dir()
+    ]
+
+
+def _participants(table: Path) -> list[Path]:
+    """The folders of those whom a participants.tsv lists."""
+    try:
+        names = [cells.get("participant_id", "") for _, cells in read_rows(table)]
+    except RecordingError as error:
+        raise DatasetError(str(error)) from None
+    return [table.parent / name for name in names if re.fullmatch("sub-[A-Za-z0-9+]+", name)]
+
+
+def read(
+    sources: Sequence[Source], *, heart: str | None, eda_unit: str | dict[str, str] | None
+) -> Iterator[Outcome]:
     """Yield each source with its reading or with what is wrong with it.
 
     sources  : of one run
     heart    : ECG | PPG, the channel to read beside the EDA
     eda_unit : of the EDA; None takes Units of its sidecar
+
+    Raises DatasetError if `eda_unit` is given by site, of which BIDS knows nothing.
     """
+    if isinstance(eda_unit, dict):
+        raise DatasetError(
+            "BIDS has no sites but a unit in each sidecar; set datasets.<name>.eda_unit to null"
+        )
+    return _read(sources, heart, eda_unit)
+
+
+@dataclass(frozen=True)
+class _Run:
+    signals: tuple[Signal, ...]  # heart and EDA, on the run's clock
+    video_start: float | None  # s on the run's clock
+    events: Sequence[Event]
+    scales: Scales  # of ratings
+
+
+def _read(sources: Sequence[Source], heart: str | None, eda_unit: str | None) -> Iterator[Outcome]:
+    channels = tuple(channel for channel in (heart, "EDA") if channel)
     try:
-        signals = _signals(sources[0], heart=heart, eda_unit=eda_unit)
+        run = _read_run(sources[0], channels=channels, eda_unit=eda_unit)
     except RecordingError as error:
         yield from ((source, error) for source in sources)
         return
-    yield from each(sources, partial(_read_trial, signals=signals, heart=heart))
+    yield from each(sources, partial(_read_trial, run=run, channels=channels))
 
 
-def _signals(source: Source, *, heart: str, eda_unit: str | None) -> list[Signal]:
-    """The heart channel and the EDA of a run, on its clock."""
-    paths = [path for path in (source.signals, *source.tables) if path and PHYSIO in path.name]
-    signals = [signal for path in paths for signal in read_physio(path, eda_unit=eda_unit)]
-    channels = [signal.channel for signal in signals]
-    if len(set(channels)) < len(channels):
-        raise RecordingError(f"{[path.name for path in paths]} hold {channels}: one occurs twice")
-    return [signal for signal in signals if signal.channel in (heart, "EDA")]
-
-
-def _read_trial(source: Source, *, signals: list[Signal], heart: str) -> Reading:
-    event = _event_of(source)
-    if not signals and source.video is None:
-        raise RecordingError(f"nothing recorded: no {heart}, no EDA, no video")
-    cut = tuple(check_signal(_cut(signal, event) if event else signal) for signal in signals)
-    found = {signal.channel for signal in cut}
-    ratings = event.ratings if event else {}
-    absent = {
-        **{f"no {channel}": channel not in found for channel in (heart, "EDA")},
-        "no ratings": not ratings,
-        "no video": source.video is None,
-    }
-    return Reading(
-        signals=cut,
-        ratings=ratings,
-        video_start=_video_start(source.video, event) if source.video else None,
-        duration=event.duration if event else _end(cut),
-        missing=tuple(sentence for sentence, is_absent in absent.items() if is_absent),
+def _read_run(source: Source, *, channels: Sequence[str], eda_unit: str | None) -> _Run:
+    paths = [path for path in (source.signals, source.video, *source.tables) if path]
+    files = [file for path in paths if (file := named(path))]
+    data = [file for file in files if file.extension in DATA.get(file.suffix, ())]
+    physio, videos, events = ([f for f in data if f.suffix == suffix] for suffix in DATA)
+    for kind in (videos, events):
+        if len(kind) > 1:
+            raise RecordingError(f"{[file.path.name for file in kind]} are of one run; keep one")
+    signals = [s for file in physio for s in read_physio(file, files, eda_unit=eda_unit)]
+    found = [signal.channel for signal in signals]
+    if len(set(found)) < len(found):
+        raise RecordingError(
+            f"{[file.path.name for file in physio]} hold {found}: one occurs twice"
+        )
+    return _Run(
+        signals=tuple(signal for signal in signals if signal.channel in channels),
+        video_start=_video_start(videos[0], files) if videos else None,
+        events=read_events(events[0].path) if events else [],
+        scales=rating_scales(read_sidecar(events[0], files)) if events else {},
     )
 
 
-def _event_of(source: Source) -> Event | None:
-    """The event of a source; None stands for the whole run."""
-    tables = [path for path in source.tables if path.name.endswith(EVENTS)]
-    events = read_events(tables[0]) if tables else []
-    return events[source.order - 1] if source.order is not None else None
+def _video_start(video: File, files: Sequence[File]) -> float:
+    """s of the first frame on the run's clock, which starts with it if nothing else is said."""
+    sidecar = read_sidecar(video, files)
+    return sidecar.number("StartTime", low=TIMES[0], high=TIMES[1]) if sidecar else 0.0
+
+
+def _read_trial(source: Source, *, run: _Run, channels: Sequence[str]) -> Reading:
+    event = run.events[source.order - 1] if source.order is not None else None
+    if not run.signals and run.video_start is None:
+        absent = ", ".join(f"no {channel}" for channel in channels)
+        raise RecordingError(f"nothing recorded: {absent}, no video")
+    signals = tuple(check_signal(_cut(s, event) if event else s) for s in run.signals)
+    ratings = ratings_of(event, run.scales) if event else {}
+    onset = event.onset if event else 0.0
+    return Reading(
+        signals=signals,
+        ratings=ratings,
+        video_start=run.video_start - onset if run.video_start is not None else None,
+        duration=event.duration if event else _end(signals),
+        missing=_missing(run, ratings, channels),
+    )
+
+
+def _missing(run: _Run, ratings: Mapping[str, float], channels: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each thing that is not there."""
+    found = {signal.channel for signal in run.signals}
+    rated = [name for name in TARGETS if name in ratings]
+    absent = {
+        **{f"no {channel}": channel not in found for channel in channels},
+        "no ratings": not ratings,
+        **{f"no {name}": bool(ratings) and name not in ratings for name in TARGETS},
+        **{f"no scale of {name} in events.json": name not in run.scales for name in rated},
+        "no video": run.video_start is None,
+    }
+    return tuple(sentence for sentence, is_absent in absent.items() if is_absent)
 
 
 def _cut(signal: Signal, event: Event) -> Signal:
     """An event's samples, on its time axis, and what was recorded well in LEAD_IN before them."""
     rate, n_times = signal.sampling_rate, signal.samples.size
     onset, end = (
-        min(max(math.ceil((time - signal.start) * rate - ROUNDING), 0), n_times)
+        math.ceil(min(max((time - signal.start) * rate - ROUNDING, 0), n_times))
         for time in (event.onset, event.onset + event.duration)
     )
     first = max(onset - round(LEAD_IN * rate), 0) if onset < end else onset
@@ -164,13 +226,6 @@ def _cut(signal: Signal, event: Event) -> Signal:
     first += int(gaps[-1]) + 1 if gaps.size else 0
     start = signal.start + first / rate - event.onset
     return replace(signal, start=start, samples=signal.samples[first:end])
-
-
-def _video_start(video: Path, event: Event | None) -> float:
-    """s of the first frame, from the onset of the event or of the run."""
-    sidecar = video.with_suffix(".json")
-    start = number(read_sidecar(sidecar), "StartTime", sidecar) if sidecar.exists() else 0.0
-    return start - (event.onset if event else 0.0)
 
 
 def _end(signals: Sequence[Signal]) -> float | None:

@@ -1,4 +1,7 @@
-"""A synthetic AMIGOS: its exact layout, with its traps, a planted effect and real faces."""
+"""A synthetic AMIGOS: its exact layout, with its traps, a planted effect and real faces.
+
+With all traps, the .mat files hold recordings of the long videos too; those are not filmed.
+"""
 
 import io
 import math
@@ -16,34 +19,63 @@ from pipeline_lib.datasets.amigos.adapter import (
     ECG_RIGHT,
     GSR,
     LEAD_IN,
+    LONG_VIDEOS,
     N_CHANNELS,
     SAMPLING_RATE,
     SHORT_VIDEOS,
 )
 from pipeline_lib.twins import faces, physiology
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
-from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan, rating
+from pipeline_lib.twins.plan import CUES, Trial, by_subject, place_traps, plan, rating
 from pipeline_lib.video.encode import Image, write_video
 
 Floats = npt.NDArray[np.float64]
 Cells = dict[str, npt.NDArray[Any]]  # of one video, by the names in CELLS
 
-LONG_VIDEOS = ("N1", "P1", "B1", "U1")
+LONG = 5  # long videos, in short ones
 N_CELLS = 20
 FRAME_RATE = 25  # Hz
 THRESHOLD = 4.5  # of ratings (MVP 4.3)
 SEGMENT = 20.0  # s, of the external annotation
 ECG_HEIGHT = 1000.0  # uV
-TRAPS = ("no video", "no self-assessment", "NaN in ECG", "truncated video", "empty video")
+FEW = ("no video", "no self-assessment", "NaN in ECG", "truncated video", "empty video")
+TRAPS = {
+    "few": FEW,
+    "all": (
+        *FEW,
+        "constant ECG",
+        "NaN in EDA",
+        "zero in EDA",
+        "NaN in left ECG",
+        "no signals",
+        "no external annotation",
+        "external annotation astray",
+    ),
+}
+SPOILED = {  # whole channels
+    "NaN in ECG": (ECG_RIGHT, np.nan),
+    "constant ECG": (ECG_RIGHT, 1.0),
+    "NaN in EDA": (GSR, np.nan),
+    "NaN in left ECG": (ECG_LEFT, np.nan),
+}
+LOST = {  # cells, and the shape of an empty one
+    "no signals": ("joined_data", (0, 0)),
+    "no self-assessment": ("labels_selfassessment", (1, 0)),
+    "no external annotation": ("labels_ext_annotation", (0, 0)),
+}
+ASTRAY = 1.25  # of an external annotation, which goes from -1 to 1
 _HEADER = b"MATLAB 5.0 MAT-file, synthetic".ljust(116)  # in place of one with the date
 
 
 def write(root: Path, *, twin: params.Twin, clips: Mapping[str, Path], jobs: int) -> None:
-    """Write the whole data set in place of `root`; the same twin gives the same bytes."""
+    """Write the whole data set in place of `root`; the same twin gives the same bytes.
+
+    Raises ValueError if there are too few trials for the traps.
+    """
     import joblib
 
     trials = plan(subjects=twin.subjects, trials=twin.trials, effect=twin.effect, seed=twin.seed)
-    traps = place_traps(TRAPS, subjects=twin.subjects, trials=twin.trials)
+    traps = place_traps(TRAPS[twin.traps], subjects=twin.subjects, trials=twin.trials)
     with replaced(root) as folder:
         (folder / "SYNTHETIC.md").write_text(NOTICE.format(name="AMIGOS"))
         joblib.Parallel(n_jobs=jobs)(
@@ -64,21 +96,49 @@ def _write_subject(
     number = session[0].subject + 1
     rng = np.random.default_rng([twin.seed, number])
     look = faces.draw_look(session[0].subject, rng)
-    body = physiology.draw_body("ECG", seconds=LEAD_IN + twin.seconds, rng=rng)
+    longest = twin.seconds * (LONG if twin.traps == "all" else 1)
+    body = physiology.draw_body("ECG", seconds=LEAD_IN + longest, rng=rng)
     film = faces.shoot(look, clips[look.actor.clip], width=twin.width, height=twin.height)
-    cells = {video: _unrecorded(video) for video in LONG_VIDEOS}
-    if number == twin.subjects and twin.trials < len(SHORT_VIDEOS):
-        missing = SHORT_VIDEOS[twin.trials]  # the missing trial: announced, and nothing else
-        cells[missing] = _unrecorded(missing)
+    cells = _unplanned(number, body, longest=longest, twin=twin, rng=rng)
+    matrix_in = _unzipped(folder, f"Data_Preprocessed_P{number:02d}", number, traps=twin.traps)
+    faces_in = _unzipped(folder, f"Exp1_P{number:02d}_face", number, traps=twin.traps)
     for trial in session:
         trap, video = traps.get((trial.subject, trial.trial)), SHORT_VIDEOS[trial.trial]
         cells[video] = _recorded(video, trial, body, seconds=twin.seconds, trap=trap, rng=rng)
-        path = folder / f"Exp1_P{number:02d}_face" / f"P{number}_{video}_face.mov"
+        path = faces_in / f"P{number}_{video}_face.mov"
         frames = _film(film, trial, seconds=twin.seconds, rng=rng)
         _write_film(path, frames, trap=trap)
-    path = folder / f"Data_Preprocessed_P{number:02d}" / f"Data_Preprocessed_P{number:02d}.mat"
-    path.parent.mkdir()
-    path.write_bytes(_matrices(list(cells.values()), rng))
+    matrix_in.mkdir(parents=True, exist_ok=True)
+    content = _matrices(list(cells.values()), rng)
+    (matrix_in / f"Data_Preprocessed_P{number:02d}.mat").write_bytes(content)
+
+
+def _unzipped(folder: Path, name: str, number: int, *, traps: str) -> Path:
+    """Where a participant's files lie: in a folder, or with all traps flat or nested in itself."""
+    ways = (folder / name, folder, folder / name / name)
+    return ways[number % len(ways) if traps == "all" else 0]
+
+
+def _unplanned(
+    number: int,
+    body: physiology.Body,
+    *,
+    longest: float,
+    twin: params.Twin,
+    rng: np.random.Generator,
+) -> dict[str, Cells]:
+    """The cells of videos that are not in the plan: the long ones, and one that was not shown."""
+    cells = {video: _unrecorded(video) for video in LONG_VIDEOS}
+    if twin.traps == "all" and number < twin.subjects:  # the last one saw none of them
+        trials = [Trial(number - 1, i, *cues, *cues) for i, cues in enumerate(CUES)]
+        cells = {
+            video: _recorded(video, trial, body, seconds=longest, trap=None, rng=rng)
+            for video, trial in zip(LONG_VIDEOS, trials, strict=True)
+        }
+    if number == twin.subjects and twin.trials < len(SHORT_VIDEOS):
+        missing = SHORT_VIDEOS[twin.trials]  # the missing trial: announced, and nothing else
+        cells[missing] = _unrecorded(missing)
+    return cells
 
 
 def _unrecorded(video: str) -> Cells:
@@ -103,10 +163,16 @@ def _recorded(
         "labels_ext_annotation": _external_annotation(trial, seconds=seconds, rng=rng),
         "VideoIDs": np.array([video]),
     }
-    if trap == "NaN in ECG":
-        cells["joined_data"][:, ECG_RIGHT] = np.nan
-    if trap == "no self-assessment":
-        cells["labels_selfassessment"] = np.empty((1, 0))
+    if trap in SPOILED:
+        channel, value = SPOILED[trap]
+        cells["joined_data"][:, channel] = value
+    if trap == "zero in EDA":
+        cells["joined_data"][-1, GSR] = 0.0
+    if trap == "external annotation astray":
+        cells["labels_ext_annotation"][0, 1] = ASTRAY
+    if trap in LOST:
+        name, shape = LOST[trap]
+        cells[name] = np.empty(shape)
     return cells
 
 
