@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from pipeline_lib import params, schema
 from pipeline_lib.training import FoldResult, by_role, fit_fold
 from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths, Trials, VisualScale, usable
+from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
 
 
 class MVP(nn.Module):

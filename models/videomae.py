@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 import pipeline_lib.privacy  # noqa: F401  before transformers, which reads what it sets
 from pipeline_lib import params, paths
 from pipeline_lib.clips import Clips, LabelledClips, usable
+from pipeline_lib.clips import lacking as lacking  # a system says what it cannot do without
 from pipeline_lib.schema import TARGETS
 from pipeline_lib.training import (
     Batch,

@@ -85,6 +85,16 @@ def usable(labels: pl.DataFrame, clips: Clips) -> pl.DataFrame:
     )
 
 
+def lacking(labels: pl.DataFrame, crops: pl.DataFrame) -> dict[str, str]:
+    """What the recordings lack that no system of clips can use, by recording_id.
+
+    crops : schema.CROPS
+    """
+    shown = crops.filter("face")["recording_id"].unique()
+    hidden = labels.filter(~pl.col("recording_id").is_in(shown.to_list()))
+    return dict.fromkeys(hidden["recording_id"], "no clip with a face")
+
+
 def decode(jpeg: bytes, *, size: int) -> Pixels:
     """RGB (size, size, 3) of a JPEG."""
     with Image.open(io.BytesIO(jpeg)) as image:

@@ -13,7 +13,7 @@ import polars as pl
 from pipeline_lib import parallel, paths, tables
 from pipeline_lib.imports import fingerprint
 from pipeline_lib.params import Execution
-from pipeline_lib.schema import HISTORY, PREDICTIONS, TARGETS, validate
+from pipeline_lib.schema import HISTORY, LEDGER, PREDICTIONS, TARGETS, validate
 
 if TYPE_CHECKING:
     from pipeline_lib.tracking import Run
@@ -117,10 +117,42 @@ def discard(checkpoints: Path) -> None:
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
+def ledger(
+    folds: pl.DataFrame, predicted: pl.DataFrame, lacking: Mapping[str, str]
+) -> pl.DataFrame:
+    """What became of each recording of the folds: predicted, or lacking what; schema.LEDGER.
+
+    Raises ValueError if one was left out and lacks nothing.
+    """
+    rows = folds.select("recording_id", "subject").unique().sort("recording_id").to_dicts()
+    left_out = {row["recording_id"] for row in rows} - set(predicted["recording_id"])
+    if unexplained := sorted(left_out - lacking.keys()):
+        raise ValueError(f"no prediction of {unexplained[:5]}, which lack nothing")
+    empty = dict.fromkeys(LEDGER)
+    entries = [
+        {**empty, **row, "status": "ok", "reason": "", "key": ""}
+        | ({"status": "excluded", "reason": lacking[name]} if name in left_out else {})
+        for row in rows
+        for name in (row["recording_id"],)
+    ]
+    return pl.DataFrame(entries, schema=dict(LEDGER))
+
+
 def write(
-    out: Path, results: Mapping[int, "FoldResult"], folds: pl.DataFrame, labels: pl.DataFrame
+    out: Path,
+    results: Mapping[int, "FoldResult"],
+    folds: pl.DataFrame,
+    labels: pl.DataFrame,
+    lacking: Mapping[str, str],
 ) -> None:
+    """Write predictions, ledger and history.
+
+    labels  : recording_id, valence_label, arousal_label
+    lacking : recording_id -> why the system could not use it
+    """
     scores = {number: result.scores for number, result in results.items()}
-    tables.write_table(predictions(scores, folds, labels), out / "predictions.parquet")
+    predicted = predictions(scores, folds, labels)
+    tables.write_table(predicted, out / "predictions.parquet")
+    tables.write_table(ledger(folds, predicted, lacking), paths.ledger(out))
     epochs = {number: result.history for number, result in results.items()}
     tables.write_table(history(epochs), out / "history.parquet")

@@ -84,13 +84,22 @@ class Trials(Items):
 
 def usable(features: pl.DataFrame) -> pl.DataFrame:
     """The recordings with video, with both channels whole, and with both labels."""
-    gaps = pl.col("physio").list.eval(~pl.element().is_finite()).list.any()
-    return features.filter(
-        pl.col("n_frames") > 0,
-        pl.col("n_times") > 0,
-        ~gaps,
-        *(pl.col(f"{target}_label").is_not_null() for target in TARGETS),
+    return features.filter(~pl.col("recording_id").is_in([*lacking(features)]))
+
+
+def lacking(features: pl.DataFrame) -> dict[str, str]:
+    """What the recordings lack that are not usable, by recording_id."""
+    absent = {
+        "no video": pl.col("n_frames") == 0,
+        "not both of heart and EDA": pl.col("n_times") == 0,
+        "a gap in heart or EDA": pl.col("physio").list.eval(~pl.element().is_finite()).list.any(),
+        **{f"no {target} label": pl.col(f"{target}_label").is_null() for target in TARGETS},
+    }
+    said = [pl.when(is_absent).then(pl.lit(what)) for what, is_absent in absent.items()]
+    reasons = features.select(
+        "recording_id", pl.concat_str(said, separator="; ", ignore_nulls=True).alias("reason")
     )
+    return dict(reasons.filter(pl.col("reason") != "").iter_rows())
 
 
 def standardise(physio: Array) -> Array:

@@ -17,7 +17,12 @@ def main(dataset: str) -> None:
         "recording_id", "valence_label", "arousal_label"
     )
     # As the systems that fuse: with recordings that have both video and physiology.
-    features = pl.read_parquet(paths.handcraft(dataset)).filter("has_video", "has_physio")
+    of_all = pl.read_parquet(paths.handcraft(dataset))
+    has_both = pl.col("has_video") & pl.col("has_physio")
+    features = of_all.filter(has_both).drop("has_video", "has_physio")
+    lacking = dict.fromkeys(
+        of_all.filter(~has_both)["recording_id"], "not both of video and physiology"
+    )
     with tracking.stage_run(
         "baseline",
         dataset,
@@ -28,7 +33,7 @@ def main(dataset: str) -> None:
             scores = {
                 fold: baselines.fit_predict(
                     system,
-                    features.drop("has_video", "has_physio"),
+                    features,
                     labels,
                     folds.filter(pl.col("fold") == fold),
                     baselines=params.baselines,
@@ -38,6 +43,8 @@ def main(dataset: str) -> None:
             }
             predicted = crossval.predictions(scores, folds, labels)
             tables.write_table(predicted, paths.predictions(dataset, system))
+            ledger = crossval.ledger(folds, predicted, lacking)
+            tables.write_table(ledger, paths.ledger(paths.run(dataset, system)))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main(dataset: str, system: str) -> None:
             execution=params.execution,
             label=out.name,
         )
-        crossval.write(out, results, folds, labels)
+        crossval.write(out, results, folds, labels, module.lacking(labels, crops))
         for number, result in results.items():
             result.model.videomae.save_pretrained(paths.fold(out, number))
         crossval.log_results(run, results)

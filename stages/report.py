@@ -37,6 +37,11 @@ def main() -> None:
             stage: tables.read_table(paths.ledger(where(dataset)), LEDGER)
             for stage, where in ({"ingest": paths.signals} | STAGES).items()
         }
+        | {
+            system: tables.read_table(paths.ledger(paths.run(dataset, system)), LEDGER)
+            for system in (*systems.finetune, *systems.train)
+            if dataset in trained
+        }
         for dataset in params.datasets
     }
     html = page.render(

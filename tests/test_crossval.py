@@ -37,6 +37,15 @@ def test_scores_meet_their_own_labels_and_folds() -> None:
     ]
 
 
+def test_what_was_left_out_has_its_reason() -> None:
+    predicted = crossval.predictions({0: scores("a_1", 0.2)}, FOLDS, LABELS)
+    ledger = crossval.ledger(FOLDS, predicted, {"b_1": "no video"})
+    found = ledger.select("recording_id", "status", "reason").rows()
+    assert found == [("a_1", "ok", ""), ("b_1", "excluded", "no video")]
+    with pytest.raises(ValueError, match=r"no prediction of \['b_1'\], which lack nothing"):
+        crossval.ledger(FOLDS, predicted, {})
+
+
 def test_a_score_of_a_training_recording_is_refused() -> None:
     with pytest.raises(ValueError, match=r"does not test: \['b_1', 'b_1'\]"):
         crossval.predictions({0: scores("b_1", 0.5)}, FOLDS, LABELS)

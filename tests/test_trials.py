@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_lib.schema import FEATURES
 from pipeline_lib.training import TrainingError
-from pipeline_lib.trials import N_VISUAL, Lengths, Trials, VisualScale, standardise, usable
+from pipeline_lib.trials import N_VISUAL, Lengths, Trials, VisualScale, lacking, standardise, usable
 
 single = partial(np.array, dtype=np.float32)
 
@@ -90,3 +90,10 @@ def test_usable_needs_both_modalities_and_both_labels() -> None:
         recording("no arousal", [1], arousal_label=None),
     )
     assert usable(table)["recording_id"].to_list() == ["whole"]
+    assert lacking(table) == {
+        "no video": "no video",
+        "no signals": "not both of heart and EDA",
+        "no EDA": "a gap in heart or EDA",
+        "no valence": "no valence label",
+        "no arousal": "no arousal label",
+    }

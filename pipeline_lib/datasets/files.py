@@ -38,23 +38,28 @@ def find(root: Path, pattern: str) -> dict[tuple[str, ...], Path]:
 
 
 def matches(root: Path, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
-    """Yield every file below `root` whose whole name matches, with the match.
+    """Yield every file below `root` whose whole name matches, with the match, sorted by folder.
 
     Links are followed; each folder is walked once. Raises DatasetError if one cannot be read.
     """
     fits = re.compile(pattern).fullmatch
     walked: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(root, onerror=_refuse, followlinks=True):
-        place = Path(folder)
-        status = place.stat()
+    ahead = [root]
+    while ahead:
+        folder = ahead.pop()
+        try:
+            status = folder.stat()
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise DatasetError(f"{folder}: cannot be read ({error.strerror})") from None
         if (status.st_dev, status.st_ino) in walked:  # links can go round in circles
-            below.clear()
             continue
         walked.add((status.st_dev, status.st_ino))
-        below.sort()
-        for name in names:
-            if (match := fits(name)) and (place / name).is_file():  # a pipe would hold us for ever
-                yield match, place / name
+        ahead += [folder / entry.name for entry in reversed(inside) if _is_folder(entry)]
+        for entry in inside:
+            if (match := fits(entry.name)) and _is_file(entry):  # a pipe would hold us for ever
+                yield match, folder / entry.name
 
 
 def read_csv(table: Path, *, columns: Sequence[str]) -> pl.DataFrame:
@@ -80,5 +85,11 @@ def read_csv(table: Path, *, columns: Sequence[str]) -> pl.DataFrame:
     return content
 
 
-def _refuse(error: OSError) -> None:
-    raise DatasetError(f"{error.filename}: cannot be read ({error.strerror})")
+# Entries know what they are, which no stat for each of 300,000 files could tell as fast. Links do
+# not; of one that goes nowhere, os.path says False.
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    return os.path.isfile(entry) if entry.is_symlink() else entry.is_file()
