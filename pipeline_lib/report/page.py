@@ -143,7 +143,7 @@ def _real(sample: Real) -> str:
         f"{real.contact_sheet(sample.crops, sample.crop_ledger)}"
         f"<h3>From tears to laughter</h3><figure>{tracks}<figcaption>Action units of "
         f"{escape(sample.tracked)}: a running median of five frames over the raw track. Extractor: "
-        f"{escape(str(openface['backend'][0]))}.</figcaption></figure>"
+        f"{escape(str(openface['backend'][0]))}{_caveat(openface)}.</figcaption></figure>"
         f"<h3>Heart</h3><figure>{real.heart_figure(first)}</figure>"
         f"<h3>Skin</h3><figure>{real.skin_figure(sample.physio, stimuli)}<figcaption>"
         f"{len(stimuli)} trials of one session, end to end; what lies between them is left out."
@@ -221,6 +221,12 @@ def _leakage(audit: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> 
         "fitted on and tested on. One shared would have stopped the training.</p>"
         f"{ledgers.leakage_table(audit)}"
     )
+
+
+def _caveat(openface: pl.DataFrame) -> str:
+    """What the embedded extractor gets wrong in the clip that is shown."""
+    is_embedded = openface["backend"][0] == "embedded"
+    return ", which takes the crying mouth of the first 6 s for a smile" if is_embedded else ""
 
 
 def _footer() -> str:
