@@ -23,3 +23,9 @@ def asset() -> Callable[[str], Path]:
     """asset(name): the file of a key of `assets:` in params.yaml, fetched on first use."""
     assets = load_params().assets
     return lambda name: provide(name, assets[name], Path("assets"))
+
+
+@pytest.fixture(scope="session")
+def clips(asset: Callable[[str], Path]) -> dict[str, Path]:
+    """What the writers of twins cut faces from."""
+    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}

@@ -22,11 +22,6 @@ OPTIONS = {"heart": "ECG", "eda_unit": "Ohm"}
 
 
 @pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
-
-
-@pytest.fixture(scope="module")
 def root(clips, tmp_path_factory):
     root = tmp_path_factory.mktemp("twin") / "amigos"
     writer.write(root, twin=TWIN, clips=clips, jobs=1)

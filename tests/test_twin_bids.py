@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 import json
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins import faces
 from pipeline_lib.twins.bids import writer
 from pipeline_lib.twins.plan import place_traps, plan
+from tests.contents import hashes
 
 TWIN = params.Twin(subjects=5, trials=3, seconds=5.0, effect=0.8, traps="all", seed=3,
                    width=96, height=64)  # fmt: skip
@@ -40,11 +40,6 @@ N_FRAMES = round((3 + 5 - 0.25) * 30)
 
 
 @pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
-
-
-@pytest.fixture(scope="module")
 def root(clips, tmp_path_factory):
     root = tmp_path_factory.mktemp("twin") / "bids"
     writer.write(root, twin=TWIN, clips=clips, jobs=1)
@@ -57,14 +52,6 @@ def outcomes(root: Path) -> dict:
     for source in adapter.discover(root):
         found |= {s.recording_id: r for s, r in adapter.read([source], heart="PPG", eda_unit=None)}
     return found
-
-
-def hashes(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
 
 
 def stem(root: Path, *, subject: int, trial: int) -> Path:

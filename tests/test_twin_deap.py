@@ -1,7 +1,6 @@
 """The DEAP twin with all traps: as MNE, EDFlib, pickle and PyAV see it, and as both adapters do."""
 
 import csv
-import hashlib
 import pickle
 from itertools import groupby
 from pathlib import Path
@@ -19,16 +18,12 @@ from pipeline_lib.physio.filters import resample
 from pipeline_lib.recordings import Reading, RecordingError
 from pipeline_lib.twins.deap import writer
 from pipeline_lib.twins.plan import plan
+from tests.contents import hashes
 
 SIZE = {"effect": 0.8, "traps": "all", "seed": 3, "width": 96, "height": 64}
 TWIN = params.Twin(subjects=5, trials=3, seconds=5.0, **SIZE)
 NUMBERS = (2, 3, 24, 28, 29)
 SITES = {"twente": "nS", "geneva": "Ohm"}
-
-
-@pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
 
 
 @pytest.fixture(scope="module")
@@ -221,13 +216,6 @@ def test_videos(root):
 
 
 def test_same_params_same_bytes(root, clips, tmp_path):
-    def hashes(folder: Path) -> dict[Path, str]:
-        return {
-            path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
-
     writer.write(tmp_path / "again", twin=TWIN, clips=clips, jobs=1)
     assert hashes(tmp_path / "again") == hashes(root)
 

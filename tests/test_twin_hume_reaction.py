@@ -1,7 +1,6 @@
 """The Hume-Reaction twin: both packs as other readers see them, its traps, voice and effect."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 import av
@@ -16,16 +15,12 @@ from pipeline_lib.twins import voice
 from pipeline_lib.twins.hume_reaction import writer
 from pipeline_lib.twins.plan import plan
 from pipeline_lib.video.encode import Track
+from tests.contents import hashes
 
 CLASSES = ["Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise"]
 TWIN = params.Twin(
     subjects=5, trials=3, seconds=5.0, effect=0.8, traps="all", seed=3, width=96, height=64
 )
-
-
-@pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +40,6 @@ def muse(clips, tmp_path_factory):
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def hashes(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
 
 
 def outcomes(root: Path):

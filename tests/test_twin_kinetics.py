@@ -1,7 +1,6 @@
 """The Kinetics-400 twin: flat and in class folders, as other readers see it, with its traps."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 import av
@@ -12,16 +11,12 @@ from pipeline_lib.datasets.kinetics import adapter as kinetics
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins.kinetics import writer
 from pipeline_lib.twins.plan import plan
+from tests.contents import hashes
 
 TWIN = params.Twin(
     subjects=6, trials=3, seconds=5.0, effect=0.8, traps="all", seed=3, width=96, height=64
 )
 CLASSES = {(0, 0): "crying", (0, 1): "shaking head", (1, 0): "tasting food", (1, 1): "laughing"}
-
-
-@pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +39,6 @@ def rows(root: Path) -> list[dict[str, str]]:
         with (root / "k400" / "annotations" / f"{split}.csv").open(newline="") as file:
             found += csv.DictReader(file)
     return found
-
-
-def hashes(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
 
 
 def outcomes(root: Path):

@@ -1,7 +1,6 @@
 """The twins lie in the layouts of the real sets, traps included, as other readers see them."""
 
 import csv
-import hashlib
 import pickle
 from itertools import groupby
 from pathlib import Path
@@ -19,16 +18,12 @@ from pipeline_lib.twins.amigos import writer as amigos
 from pipeline_lib.twins.deap import writer as deap
 from pipeline_lib.twins.folder import replaced
 from pipeline_lib.twins.plan import plan
+from tests.contents import hashes
 
 TWIN = params.Twin(
     subjects=5, trials=3, seconds=5.0, effect=0.8, traps="few", seed=3, width=96, height=64
 )
 N_AMIGOS, N_DEAP = (5 + 5) * 128, (3 + 5) * 128  # samples
-
-
-@pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +38,6 @@ def deap_root(clips, tmp_path_factory):
     root = tmp_path_factory.mktemp("twin") / "deap"
     deap.write(root, twin=TWIN, clips=clips, jobs=1)
     return root
-
-
-def hashes(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
 
 
 def count_frames(path: Path) -> int:

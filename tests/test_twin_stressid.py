@@ -25,11 +25,6 @@ A, B, C, D, E = IDS
 
 
 @pytest.fixture(scope="module")
-def clips(asset):
-    return {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
-
-
-@pytest.fixture(scope="module")
 def few(clips, tmp_path_factory):
     root = tmp_path_factory.mktemp("few") / "stressid"
     writer.write(root, twin=TWIN, clips=clips, jobs=1)
