@@ -13,6 +13,7 @@ cut from two freely available clips, the signals are simulated, and the ratings 
 they follow the cues in face and body as strongly as `twins` in params.yaml says.
 Nothing that is computed from it says anything about people.
 """
+VOICE = "\nThe voices are those of eSpeak NG, a speech synthesiser.\n"  # if it has sound
 
 
 @contextlib.contextmanager

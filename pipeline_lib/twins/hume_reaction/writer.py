@@ -15,7 +15,7 @@ from pipeline_lib import params
 from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES, INFO, LABELS, PARTITION
 from pipeline_lib.twins import faces, voice
-from pipeline_lib.twins.folder import NOTICE, replaced, truncate
+from pipeline_lib.twins.folder import NOTICE, VOICE, replaced, truncate
 from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan
 from pipeline_lib.video.encode import Track, write_video
 
@@ -43,7 +43,6 @@ STRENGTHS = ((0.0, 0.4), (0.6, 1.0))  # of labels, weak and strong
 MUSE_SPLITS = {"Train": "train", "Val": "devel", "Test": "test"}
 FEATURES = {"FAUs": 20, "DeepSpectrum": 1024, "VGGFace2": 512, "eGeMAPS": 88}  # a set [?]
 FEATURE_RATE = 2  # Hz [?]
-VOICE = "\nThe voices are those of eSpeak NG, a speech synthesiser.\n"
 
 
 def write(

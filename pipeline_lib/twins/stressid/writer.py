@@ -17,7 +17,7 @@ from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.stressid.adapter import SAMPLING_RATE, SPOKEN
 from pipeline_lib.datasets.stressid.labels import CLASSES, SCALES, TASKS, affect3, stress_binary
 from pipeline_lib.twins import faces, physiology, voice
-from pipeline_lib.twins.folder import NOTICE, replaced, truncate
+from pipeline_lib.twins.folder import NOTICE, VOICE, replaced, truncate
 from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan
 from pipeline_lib.video.encode import write_video
 
@@ -33,7 +33,6 @@ TRAPS = {
     "all": (*FEW, "no signals", "no sound", "NaN in EDA", "constant EDA", "NaN in RR"),
 }
 SPOILED = {"NaN in EDA": ("EDA", np.nan), "constant EDA": ("EDA", 0.0), "NaN in RR": ("RR", np.nan)}
-VOICE = "\nThe voices are those of eSpeak NG, a speech synthesiser.\n"
 
 
 @dataclass(frozen=True)
