@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_lib import media
 from pipeline_lib.files import sha256
 from pipeline_lib.incremental import Recording, Result
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
@@ -56,7 +57,8 @@ def ingest_batch(
 ) -> Iterator[tuple[str, Result]]:
     """Read the recordings of one file; every one gets a row, whatever became of it."""
     sources = [Source(**recording) for recording in batch]
-    for source, reading in read(sources, heart=heart, eda_unit=eda_unit):
+    for source, outcome in read(sources, heart=heart, eda_unit=eda_unit):
+        reading = media.completed(source, outcome, media.DECODED)
         if isinstance(reading, RecordingError):
             status, reason, reading = "excluded", str(reading), Reading()
         else:

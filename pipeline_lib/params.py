@@ -6,7 +6,15 @@ Units and sources of the numbers stand in params.yaml, beside the values; here a
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -17,6 +25,9 @@ Count = Annotated[int, Field(ge=1)]
 class ParamsError(ValueError):
     """params.yaml holds an unknown key or a value outside its limits."""
 
+
+# Beside adapter.py in pipeline_lib/datasets/LAYOUT/: modules for what else the owners give.
+PARTS = {"amigos": ("long",), "deap": ("original",)}
 
 EDAUnit = Literal["uS", "nS", "Ohm", "relative_Ohm"]
 
@@ -57,19 +68,27 @@ class Twin(Section):
 class Dataset(Section):
     layout: Literal[
         "amigos",
-        "amigos_long",
         "bids",
         "deap",
-        "deap_bdf",
         "hume_reaction",
         "kinetics",
         "stressid",
     ]
+    part: str | None
     root: str
     threshold: float
     window_start: float
     heart: Literal["ECG", "PPG"] | None
     eda_unit: EDAUnit | dict[str, EDAUnit] | None
+
+    @field_validator("part")
+    @classmethod
+    def _part_of_layout(cls, part: str | None, info: ValidationInfo) -> str | None:
+        layout = info.data.get("layout")
+        known = PARTS.get(str(layout), ())
+        if part not in (None, *known):
+            raise ValueError(f"is {part!r}; {layout} has {['null', *known]}")
+        return part
 
 
 class Systems(Section):

@@ -49,7 +49,11 @@ class Signal:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the raw files say about one recording."""
+    """What the raw files say about one recording.
+
+    A `duration` of None, and an `audio_start` of None where the source has a sound, leave it to
+    the clips to tell: see pipeline_lib.media.
+    """
 
     signals: tuple[Signal, ...] = ()
     ratings: Mapping[str, float] = field(default_factory=dict)  # all, by name; none: unrated

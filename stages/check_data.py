@@ -19,7 +19,7 @@ def main(dataset: str, *, decode: bool) -> int:
     params = load_params()
     settings = params.datasets[dataset]
     root = Path(settings.root)
-    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.adapter")
+    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.{settings.part or 'adapter'}")
     terminal = Console()
     try:
         with terminal.status(f"looking for files in {root}"):

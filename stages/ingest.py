@@ -18,7 +18,7 @@ def main(dataset: str) -> None:
     root = Path(settings.root)
     synthetic = (root / "SYNTHETIC.md").exists()
     channels: dict[str, Any] = {"heart": settings.heart, "eda_unit": settings.eda_unit}
-    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.adapter")
+    adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.{settings.part or 'adapter'}")
     sources = adapter.discover(root)
     with tracking.stage_run(
         "ingest", dataset, experiment=params.execution.experiment, params=channels

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.datasets.deap_bdf.bdf import (
+from pipeline_lib.datasets.deap.bdf import (
     channel_named,
     open_recording,
     read_digital,

@@ -2,12 +2,12 @@
 
 import ast
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from pipeline_lib.imports import PACKAGES, dynamic_imports, imported_modules, path_of
-from pipeline_lib.params import load_params
+from pipeline_lib.params import Dataset, load_params
 from tests.dag import module_and_argument, stages
 
 
@@ -23,10 +23,16 @@ def code_deps(name: str) -> set[str]:
 def chosen(package: str, arguments: list[str]) -> str:
     """The module that a stage takes out of `package` by a computed name."""
     if package == "pipeline_lib.datasets":
-        return f"{package}.{load_params().datasets[arguments[0]].layout}.adapter"
+        settings = load_params().datasets[arguments[0]]
+        return f"{package}.{settings.layout}.{settings.part or 'adapter'}"
     if package == "pipeline_lib.twins":
         return f"{package}.{arguments[0]}.writer"
     return f"{package}.{arguments[-1]}"
+
+
+def imported_from(folder: Path) -> set[str]:
+    modules = (".".join(path.with_suffix("").parts) for path in folder.glob("[!_]*.py"))
+    return {name for module in modules for name in imported_modules(module)}
 
 
 def imports(cmd: str) -> set[str]:
@@ -34,12 +40,25 @@ def imports(cmd: str) -> set[str]:
     found = imported_modules(module)
     for package in {p for name in found for p in dynamic_imports(name)}:
         found |= imported_modules(chosen(package, arguments))
+    # A layout's folder is a dep as a whole, whichever of its modules a stage takes.
+    for folder in {path_of(name).parent for name in found}:
+        if folder.parent.name in ("datasets", "twins"):
+            found |= imported_from(folder)
     return {path_of(name).as_posix() for name in found}
 
 
 @pytest.mark.parametrize("name", sorted(stages()))
 def test_deps_are_exactly_what_the_stage_imports(name: str) -> None:
     assert code_deps(name) == imports(stages()[name]["cmd"])
+
+
+@pytest.mark.parametrize("layout", get_args(Dataset.model_fields["layout"].annotation))
+def test_deps_of_ingest_are_exact_whatever_layout_params_name(layout: str) -> None:
+    folder = Path("pipeline_lib/datasets", layout)
+    here, own = Path("pipeline_lib/datasets/bids").glob("*.py"), folder.glob("[!_]*.py")
+    declared = code_deps("ingest@sample") - set(map(str, here)) | set(map(str, own))
+    used = imported_modules("stages.ingest") | imported_from(folder)
+    assert declared == {path_of(name).as_posix() for name in used}
 
 
 @pytest.mark.parametrize("name", sorted(stages()))

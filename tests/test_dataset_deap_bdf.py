@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline_lib.datasets.deap import onsets
+from pipeline_lib.datasets.deap import original as deap_bdf
 from pipeline_lib.datasets.deap.presentations import Presentation
-from pipeline_lib.datasets.deap_bdf import adapter as deap_bdf
-from pipeline_lib.datasets.deap_bdf import onsets
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from pipeline_lib.twins.deap import bdf
 from tests.test_dataset_deap import PRESENTED, add_video, ratings_of, rows, write_ratings

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.hume_reaction import adapter as hume
 from pipeline_lib.datasets.hume_reaction import tables
+from pipeline_lib.media import DECODED, Look, completed
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from pipeline_lib.video.encode import Track, write_video
 
@@ -64,10 +65,9 @@ def add(source: Path, target: Path) -> Path:
     return target
 
 
-def read(root: Path) -> dict[str, Reading | RecordingError]:
-    sources = hume.discover(root)
-    outcomes = hume.read(sources, heart=None, eda_unit=None)
-    return {source.recording_id: outcome for source, outcome in outcomes}
+def read(root: Path, look: Look = DECODED) -> dict[str, Reading | RecordingError]:
+    outcomes = hume.read(hume.discover(root), heart=None, eda_unit=None)
+    return {source.recording_id: completed(source, o, look) for source, o in outcomes}
 
 
 def test_clip_is_read_with_its_own_row(tmp_path, media):

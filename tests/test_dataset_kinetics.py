@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_lib.datasets import files
 from pipeline_lib.datasets.kinetics import adapter as kinetics
+from pipeline_lib.media import DECODED, Look, completed
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from pipeline_lib.video.encode import write_video
 
@@ -46,9 +47,9 @@ def add(clip: Path, target: Path) -> Path:
     return target
 
 
-def read(root: Path) -> dict[str, Reading | RecordingError]:
+def read(root: Path, look: Look = DECODED) -> dict[str, Reading | RecordingError]:
     outcomes = kinetics.read(kinetics.discover(root), heart=None, eda_unit=None)
-    return {source.recording_id: outcome for source, outcome in outcomes}
+    return {source.recording_id: completed(source, o, look) for source, o in outcomes}
 
 
 @pytest.mark.parametrize("video", ODD_IDS)

@@ -32,6 +32,8 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("crop.large", "60%", "crop.large: Input should be a valid number"),
         ("scale", "huge", "scale: Input should be 'tiny' or 'paper'"),
         ("datasets.deap.layout", "DEAP", "datasets.deap.layout: Input should be"),
+        ("datasets.deap.part", "long", "'long'; deap has ['null', 'original']"),
+        ("datasets.sample.part", "long", "'long'; bids has ['null']"),
         ("twins.deap.effect", 1.5, "twins.deap.effect: Input should be less than or equal to 1"),
         ("trained_on", ["deep"], "trained_on names ['deep']"),
         ("pretraining", "kinetics", "pretraining names kinetics"),

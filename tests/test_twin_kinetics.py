@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_lib import params
 from pipeline_lib.datasets.kinetics import adapter as kinetics
+from pipeline_lib.media import DECODED, completed
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins.kinetics import writer
 from pipeline_lib.twins.plan import plan
@@ -42,7 +43,8 @@ def rows(root: Path) -> list[dict[str, str]]:
 
 
 def outcomes(root: Path):
-    return list(kinetics.read(kinetics.discover(root), heart=None, eda_unit=None))
+    read = kinetics.read(kinetics.discover(root), heart=None, eda_unit=None)
+    return [(source, completed(source, reading, DECODED)) for source, reading in read]
 
 
 def test_annotations_are_those_of_the_set(flat):

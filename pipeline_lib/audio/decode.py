@@ -96,6 +96,32 @@ def delay(path: Path) -> float:
     return _first_time(path, "audio") - _first_time(path, "video")
 
 
+def announced_start(path: Path) -> float:
+    """As `start_time`, from the headers alone."""
+    with _open(path, "audio") as (_, stream):
+        return _announced_start(stream)
+
+
+def announced_delay(path: Path) -> float:
+    """As `delay`, from the headers alone."""
+    with _open(path, "audio") as (container, stream):
+        if not container.streams.video:
+            raise AudioError(f"{path}: no video stream in it")
+        return _announced_start(stream) - _announced_start(container.streams.video[0])
+
+
+def announced_seconds(path: Path) -> float:
+    """s that a sound lasts, from the headers alone; raises AudioError if they do not say."""
+    with _open(path, "audio") as (_, stream):
+        if stream.duration is None:
+            raise AudioError(f"{path}: does not say how long its sound is")
+        return float(stream.duration * stream.time_base)
+
+
+def _announced_start(stream: Any) -> float:
+    return float((stream.start_time or 0) * stream.time_base)
+
+
 def _first_time(path: Path, kind: Literal["audio", "video"]) -> float:
     with _open(path, kind) as (container, stream):
         for frame in _frames(container, stream):
@@ -143,7 +169,7 @@ def _announced_end(stream: Any) -> float:
     """s on the file's clock, as its header has it; -inf if it does not say."""
     if stream.duration is None:
         return -math.inf
-    return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    return float(stream.duration * stream.time_base) + _announced_start(stream)
 
 
 def _follows(before: Sound, after: Sound) -> bool:

@@ -1,8 +1,13 @@
-"""What every adapter hands back: each source beside its reading, or beside what is wrong."""
+"""What every adapter hands back: each source beside its reading, or beside what is wrong.
+
+The EDA leaves an adapter in the unit of the files; here, for all of them, it becomes conductance.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import Reading, RecordingError, Source
 
 Outcome = tuple[Source, Reading | RecordingError]
@@ -15,10 +20,15 @@ def each(sources: Sequence[Source], read: Callable[[Source], Reading]) -> Iterat
     for source in sources:
         outcome: Reading | RecordingError
         try:
-            outcome = read(source)
+            outcome = _in_conductance(read(source))
         except RecordingError as error:
             outcome = error
         yield source, outcome
+
+
+def _in_conductance(reading: Reading) -> Reading:
+    signals = tuple(conductance(s) if s.channel == "EDA" else s for s in reading.signals)
+    return replace(reading, signals=signals)
 
 
 def ratings_of(*, valence: float, arousal: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ _OHM_MICROSIEMENS = 1e6  # 1 Ohm is 1 S
 def conductance(eda: Signal) -> Signal:
     """The signal as conductance, with the unit that it came in; see `to_conductance`."""
     samples, unit = to_conductance(eda.samples, unit=eda.unit)
-    source_unit = "" if unit == eda.unit else eda.unit
+    source_unit = eda.source_unit or ("" if unit == eda.unit else eda.unit)
     return replace(eda, samples=samples, unit=unit, source_unit=source_unit)
 
 

@@ -1,6 +1,6 @@
 """Read a whole download and keep what a summary needs; nothing is written.
 
-Of a video the headers are read or, on request, all frames are decoded and counted.
+Of a clip the headers are read or, on request, all frames are decoded and counted.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import ingest, parallel
+from pipeline_lib import ingest, media, parallel
 from pipeline_lib.incremental import Recording
 from pipeline_lib.params import Execution
 from pipeline_lib.quality.facts import CHANNELS, CHECKED, VIDEOS, Facts, below, joined
@@ -70,7 +70,8 @@ def check_files(
     """Read the recordings of some files, and their videos as far as `decode` says."""
     recordings, channels, ratings, videos = [], [], [], []
     for batch in files:
-        for source, outcome in read([Source(**recording) for recording in batch], **settings):
+        for source, reading in read([Source(**recording) for recording in batch], **settings):
+            outcome = media.completed(source, reading, media.DECODED if decode else media.HEADERS)
             look = _look_once(source.video, decode=decode) if source.video else Look()
             name: Row = {"recording_id": source.recording_id}
             recordings.append(name | _recording(source, outcome, look, root=root))

@@ -14,7 +14,6 @@ import numpy as np
 from pipeline_lib.datasets.amigos import matlab
 from pipeline_lib.datasets.files import ADVICE, check_root, find
 from pipeline_lib.datasets.outcomes import RATINGS, Outcome, each
-from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import (
     DatasetError,
     Floats,
@@ -170,7 +169,7 @@ def _samples(cell: matlab.Cell) -> Floats | None:
 def _signals(samples: Floats, *, eda_unit: str) -> tuple[Signal, ...]:
     ecg = check_signal(_signal("ECG", "a.u.", samples[:, ECG_RIGHT]))
     gsr = check_signal(_signal("EDA", eda_unit, samples[:, GSR]))
-    return ecg, conductance(gsr)
+    return ecg, gsr
 
 
 def _signal(channel: str, unit: str, samples: Floats) -> Signal:

@@ -11,7 +11,6 @@ from reprlib import repr as short
 
 from pipeline_lib.datasets.bids.metadata import MISSING, TIMES, Sidecar, read_sidecar
 from pipeline_lib.datasets.bids.names import File
-from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import Floats, RecordingError, Signal
 
 CHANNELS = {  # by column, in any case; BIDS calls a continuous pulse measurement "cardiac"
@@ -98,14 +97,14 @@ def _decompress(path: Path) -> io.BytesIO:
 
 
 def _eda(signal: Signal, sidecar: Sidecar, eda_unit: str | None) -> Signal:
-    """As conductance, with the unit that it came in."""
+    """In a unit that physio.units knows, with the one that it came in."""
     if eda_unit is not None:
-        return conductance(replace(signal, unit=eda_unit))
+        return replace(signal, unit=eda_unit)
     if signal.unit not in EDA_UNITS:
         raise RecordingError(
             f"{sidecar.name}: Units of the EDA is {short(signal.unit)}, expected one of "
             f"{list(EDA_UNITS)}; correct it or set datasets.<name>.eda_unit"
         )
     unit, factor = EDA_UNITS[signal.unit]
-    converted = conductance(replace(signal, unit=unit, samples=factor * signal.samples))
-    return replace(converted, source_unit="" if signal.unit == "uS" else signal.unit)
+    source_unit = "" if signal.unit == "uS" else signal.unit
+    return replace(signal, unit=unit, samples=factor * signal.samples, source_unit=source_unit)

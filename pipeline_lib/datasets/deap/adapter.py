@@ -13,7 +13,6 @@ from pipeline_lib.datasets.deap.presentations import OFFICIAL as OFFICIAL  # of 
 from pipeline_lib.datasets.deap.presentations import RATINGS_FILE, Presentation
 from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.datasets.outcomes import Outcome, each
-from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import Floats, Reading, RecordingError, Signal, Source, check_signal
 
 LAYOUT = (
@@ -119,7 +118,7 @@ def _ratings(row: Presentation, labels: Floats) -> dict[str, float]:
 def _signals(samples: Floats, *, eda_unit: str) -> tuple[Signal, ...]:
     ppg = check_signal(_signal("PPG", "a.u.", samples[PLETHYSMOGRAPH]))
     gsr = check_signal(_signal("EDA", eda_unit, samples[GSR]))
-    return ppg, conductance(gsr)
+    return ppg, gsr
 
 
 def _signal(channel: str, unit: str, samples: Floats) -> Signal:

@@ -3,13 +3,12 @@
 The ABAW pack has the clips; the MuSe pack has features only, and clips are taken if they were
 put beside them. Nothing says who is in a clip, so each is a subject of its own and only the
 owners' split keeps people apart. There is no physiology, and no stimulus to start the clock:
-0 is the first frame.
+0 is the first frame. When the sound begins, the clips have to tell: see pipeline_lib.media.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline_lib.audio.decode import AudioError, delay, read_audio, start_time
 from pipeline_lib.datasets.files import check_root, find
 from pipeline_lib.datasets.hume_reaction.tables import (
     ID,
@@ -19,7 +18,6 @@ from pipeline_lib.datasets.hume_reaction.tables import (
     ratings_of,
     read_rows,
 )
-from pipeline_lib.datasets.media import seconds_of
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import Official, Reading, RecordingError, Source
 
@@ -80,19 +78,14 @@ def _read_clip(source: Source) -> Reading:
     if source.audio is None:
         raise RecordingError(_nothing(source))
     ratings = ratings_of(row)
-    duration = seconds_of(source.video) if source.video else _seconds_of_sound(source.audio)
-    audio_start, silence = _audio_start(source.video, source.audio)
     absent = {
         "labels withheld": not ratings and row.split == "test",
         "no labels": not ratings and row.split != "test",
         f"no {source.recording_id}.mp4": source.video is None,
-        silence: audio_start is None,
     }
     return Reading(
         ratings=ratings,
         video_start=0.0 if source.video else None,
-        audio_start=audio_start,
-        duration=duration,
         missing=tuple(sentence for sentence, is_absent in absent.items() if is_absent),
     )
 
@@ -105,26 +98,3 @@ def _nothing(source: Source) -> str:
         f"no video, no sound: pack A carries features only; put {name}.mp4 or {name}.wav "
         f"anywhere below datasets.<name>.root"
     )
-
-
-def _audio_start(video: Path | None, audio: Path) -> tuple[float | None, str]:
-    """s from the first frame to the first sample; or None and why there is no sound.
-
-    A .wav has no clock. It is taken to be cut from the clip's sound track, and so to begin with
-    it [?], or with the clip if that has none.
-    """
-    try:
-        if audio == video:
-            return delay(audio), ""
-        start_time(audio)
-    except AudioError as error:
-        return None, f"no sound: {error}"
-    try:
-        return delay(video) if video else 0.0, ""
-    except AudioError:
-        return 0.0, ""
-
-
-def _seconds_of_sound(audio: Path) -> float:
-    sound = read_audio(audio)
-    return sound.samples.size / sound.sampling_rate

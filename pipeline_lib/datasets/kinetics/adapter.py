@@ -12,7 +12,6 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline_lib.datasets.files import ADVICE, check_root, matches, read_csv
-from pipeline_lib.datasets.media import seconds_of
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import DatasetError, Official, Reading, RecordingError, Source
 
@@ -167,6 +166,5 @@ def _read_clip(source: Source) -> Reading:
     }
     return Reading(
         video_start=0.0,
-        duration=seconds_of(source.video),
         missing=tuple(sentence for sentence, is_absent in absent.items() if is_absent),
     )

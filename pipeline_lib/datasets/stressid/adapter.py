@@ -14,7 +14,6 @@ from pipeline_lib.datasets.stressid.labels import (
     with_classes,
 )
 from pipeline_lib.datasets.stressid.physiological import NEEDED, read_columns
-from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import (
     DatasetError,
     Floats,
@@ -133,8 +132,7 @@ def _signals(
     for channel, samples in columns.items():
         unit = eda_unit if channel == "EDA" else "a.u."
         try:
-            signal = check_signal(Signal(channel, unit, SAMPLING_RATE, START, samples))
-            signals.append(conductance(signal) if channel == "EDA" else signal)
+            signals.append(check_signal(Signal(channel, unit, SAMPLING_RATE, START, samples)))
         except RecordingError as error:
             unusable.append(str(error))
     return tuple(signals), unusable

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline_lib.datasets.deap import presentations
+from pipeline_lib.datasets.deap import bdf, onsets, presentations
 from pipeline_lib.datasets.deap.presentations import OFFICIAL as OFFICIAL  # of both layouts
 from pipeline_lib.datasets.deap.presentations import Presentation
-from pipeline_lib.datasets.deap_bdf import bdf, onsets
 from pipeline_lib.datasets.outcomes import Outcome, each
-from pipeline_lib.physio.units import conductance
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source, check_signal
 
 LAYOUT = (
@@ -95,7 +93,7 @@ def _read_trial(
     return presentations.as_reading(
         source,
         ratings=row.ratings,
-        signals=(cut(PLETHYSMOGRAPH, "PPG", "a.u."), conductance(cut(GSR, "EDA", eda_unit))),
+        signals=(cut(PLETHYSMOGRAPH, "PPG", "a.u."), cut(GSR, "EDA", eda_unit)),
         duration=VIDEO_SECONDS,
     )
 
