@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from pipeline_lib.recordings import RecordingError
+from pipeline_lib.video.decode import packets
 
 Samples = npt.NDArray[np.float32]
 
@@ -208,14 +209,7 @@ def _check_size(path: Path) -> None:
 
 def _frames(container: InputContainer, stream: Any) -> Iterator[Any]:
     """Yield what decodes; a broken packet is passed over, a broken file ends there."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except FFmpegError:
-            return
-        if packet is None:
-            return
+    for packet in packets(container, stream):
         try:
             frames = packet.decode()
         except FFmpegError:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -99,8 +101,8 @@ def packet_times(path: Path) -> Floats:
     VideoError if there are no packets.
     """
     with _open(path) as (container, stream):
-        packets = [packet for packet in _packets(container, stream) if packet.size]
-        ticks = sorted(p.pts for p in packets if p.pts is not None and not p.is_discard)
+        full = [packet for packet in packets(container, stream) if packet.size]
+        ticks = sorted(p.pts for p in full if p.pts is not None and not p.is_discard)
         if not ticks:
             raise VideoError(f"{path}: no frames in it")
         return np.array([_seconds(tick - ticks[0], stream) for tick in ticks])
@@ -162,7 +164,7 @@ def _ticks(path: Path) -> Iterator[tuple[int, av.VideoFrame, VideoStream]]:
     with _open(path) as (container, stream):
         numbered = container.format.name == "avi"
         numbers: list[int] = []
-        for packet in _packets(container, stream):
+        for packet in packets(container, stream):
             try:
                 frames = packet.decode()
             except FFmpegError:  # a broken packet: its frame is missing, the next may be whole
@@ -176,12 +178,12 @@ def _ticks(path: Path) -> Iterator[tuple[int, av.VideoFrame, VideoStream]]:
                 yield tick, frame, stream
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator["av.Packet[VideoStream]"]:
-    """Yield the stream's packets up to its end, or to where the file breaks off."""
-    packets = container.demux(stream)
+def packets(container: InputContainer, stream: Stream) -> Iterator[Any]:
+    """Yield a stream's packets up to its end, or to where the file breaks off."""
+    demuxed = container.demux(stream)
     while True:
         try:
-            packet = next(packets, None)
+            packet = next(demuxed, None)
         except FFmpegError:
             return
         if packet is None:
