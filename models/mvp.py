@@ -175,7 +175,7 @@ def train_fold(
 
     Raises TrainingError if a role has no usable recording or one is longer than max_seconds.
     """
-    roles = by_role(usable(features), fold)
+    roles = by_role(usable(features), fold, lacking(features))
     lengths = Lengths.of(config.max_seconds, fps=fps, sampling_rate=sampling_rate)
     scale = VisualScale.of(roles["train"])
     data = {role: Trials(rows, scale, lengths) for role, rows in roles.items()}

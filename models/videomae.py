@@ -181,7 +181,7 @@ def finetune_fold(
     """
     recipe = config.finetune
     clips = Clips(crops, crop=config.crop, size=config.image_size)
-    roles = by_role(usable(labels, clips), fold)
+    roles = by_role(usable(labels, clips), fold, lacking(labels, crops))
     data = {role: LabelledClips(clips, rows) for role, rows in roles.items()}
     torch.manual_seed(seed)
     # Mean pooling is the authors' head; the default of some checkpoints is to read token 0.

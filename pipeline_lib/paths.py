@@ -101,6 +101,15 @@ def sync(dataset: str) -> Path:
     return DATA / dataset / "sync.parquet"
 
 
+def account(dataset: str) -> Path:
+    """What became of its recordings in every stage."""
+    return DATA / "accounts" / dataset / "ledgers.parquet"
+
+
+def timing(dataset: str) -> Path:
+    return DATA / "accounts" / dataset / "timing.parquet"
+
+
 def confusion(dataset: str, system: str, target: str) -> Path:
     return RESULTS / "plots" / dataset / f"{system}-{target}.csv"
 

@@ -178,6 +178,8 @@ LEDGER: Schema = {  # one row per recording and stage
     "key": pl.String,  # of the cached result: inputs, params and code
 }
 
+ACCOUNT: Schema = {"stage": pl.String, **LEDGER}  # one row per stage and recording
+
 
 class SchemaError(ValueError):
     """A table does not have the columns that its reader expects."""

@@ -6,6 +6,7 @@ resumed therefore ends with the very weights of one that was never disturbed.
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -185,17 +186,30 @@ def example(data: Dataset[Batch]) -> Batch:
     return _inputs(next(iter(DataLoader(data, 2))))
 
 
-def by_role(table: pl.DataFrame, fold: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows of each role in the fold (schema.FOLDS); raises TrainingError if one has none."""
+def by_role(
+    table: pl.DataFrame, fold: pl.DataFrame, lacking: Mapping[str, str]
+) -> dict[str, pl.DataFrame]:
+    """The rows of each role in the fold.
+
+    table   : one row a recording that the system can use
+    fold    : schema.FOLDS, the rows of one fold
+    lacking : recording_id -> what the others lack
+
+    Raises TrainingError if a role has no rows.
+    """
     roles = {
         role: table.join(fold.filter(role=role), on="recording_id", how="semi")
         for role in ("train", "validation", "test")
     }
     for role, rows in roles.items():
         if rows.is_empty():
+            names = fold.filter(role=role)["recording_id"]
+            reasons = Counter(lacking[name] for name in names if name in lacking)
+            told = ", ".join(f"{n} have {reason}" for reason, n in reasons.most_common())
             raise TrainingError(
-                f"fold {fold['fold'].unique().to_list()}: none of the recordings with role {role} "
-                f"can be used by this system; see the ledgers, or take fewer splits.folds"
+                f"fold {fold['fold'].unique().to_list()}: this system can use none of the "
+                f"{len(names)} recordings with role {role} ({told or 'nobody has it'}); leave it "
+                "out of `systems` in params.yaml, or take fewer splits.folds"
             )
     return roles
 

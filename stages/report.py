@@ -7,18 +7,18 @@ import polars as pl
 from pipeline_lib import paths, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.report import page
-from pipeline_lib.schema import CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS
+from pipeline_lib.schema import ACCOUNT, CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS, SYNC
 
 SAMPLE = "sample"
 TRACKED = "sub-laughing_task-watch"  # the clip whose action units are shown
-STAGES = {"openface": paths.openface, "crop": paths.crops, "filter": paths.physio}
 
 
 def main() -> None:
     params = load_params()
     systems = params.systems
     names = (*systems.baseline, *systems.finetune, *systems.train)
-    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.datasets}
+    shown = (*params.trained_on, SAMPLE)
+    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in shown}
     trained = {
         dataset: page.Trained(
             recordings=indices[dataset],
@@ -32,22 +32,25 @@ def main() -> None:
         )
         for dataset in params.trained_on
     }
+    accounts = {d: tables.read_table(paths.account(d), ACCOUNT) for d in params.datasets}
     ledgers = {
         dataset: {
-            stage: tables.read_table(paths.ledger(where(dataset)), LEDGER)
-            for stage, where in ({"ingest": paths.signals} | STAGES).items()
+            stage: rows.drop("stage")
+            for (stage,), rows in account.group_by("stage", maintain_order=True)
         }
         | {
             system: tables.read_table(paths.ledger(paths.run(dataset, system)), LEDGER)
             for system in (*systems.finetune, *systems.train)
             if dataset in trained
         }
-        for dataset in params.datasets
+        for dataset, account in accounts.items()
     }
     html = page.render(
         scale=params.scale,
         trained=trained,
         ledgers_by_set=ledgers,
+        synced={d: tables.read_table(paths.timing(d), SYNC) for d in params.datasets},
+        min_confidence=params.sync.min_confidence,
         audit=json.loads(paths.LEAKAGE.read_text()),
         corpus=" and ".join(params.corpora[params.pretraining]),
         real_sample=page.Real(

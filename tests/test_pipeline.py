@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
 
 from pipeline_lib.params import load_params
+from tests.bids_runs import STEM, write_physio
 
 SMALL = {
     "twins.amigos": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
@@ -44,6 +46,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Pat
     params = yaml.safe_load(Path("params.yaml").read_text())
     for key, value in SMALL.items():
         set_param(params, key, value)
+    params["datasets"]["mine"] = params["datasets"]["sample"] | {"root": "data/raw/mine"}
+    heart = np.load(asset("ECG"))[:30_000].tolist()  # 30 s
+    write_physio(folder / "data/raw/mine", "ECG", heart, SamplingFrequency=1000)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     repro(folder)
     return folder
@@ -98,6 +103,17 @@ def test_missing_modalities_pass_as_missing(project: Path) -> None:
     features = pl.read_parquet(project / "data/sample/features")
     shapes = features.select(pl.col("n_frames") > 0, pl.col("n_times") > 0).unique().rows()
     assert sorted(shapes) == [(False, False), (False, True), (True, False)]
+
+
+def test_a_data_set_that_params_alone_name_reaches_the_report(project: Path) -> None:
+    """No edit of dvc.yaml, no video, no EDA, no ratings: features of what is there."""
+    (row,) = pl.read_parquet(project / "data/mine/handcraft.parquet").to_dicts()
+    assert row["recording_id"] == STEM
+    account = pl.read_parquet(project / "data/accounts/mine/ledgers.parquet")
+    assert set(account["stage"]) == {"ingest", "openface", "crop", "filter"}
+    page = (project / "results/report.html").read_text()
+    assert page.count(">mine<") > 1
+    assert "no EDA; no ratings; no video" in page
 
 
 def test_a_second_run_runs_nothing(project: Path) -> None:

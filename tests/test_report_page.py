@@ -133,6 +133,8 @@ def render(**changes):
         "scale": "tiny",
         "trained": {"amigos": trained(), "deap": trained()},
         "ledgers_by_set": {"amigos": {"openface": ledger}},
+        "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},
+        "min_confidence": 0.5,
         "audit": {"amigos": {"mvp": [fold]}},
         "corpus": "both twins",
         "real_sample": sample(),

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline_lib import schema
-from pipeline_lib.report import ledgers, markup, results
+from pipeline_lib.report import ledgers, markup, results, timing
 from pipeline_lib.report.published import MODALITIES, SYSTEMS, TABLE_3, TABLE_4
 
 
@@ -118,3 +118,34 @@ def test_audit_spans_the_folds(shared, word):
 )
 def test_folders_of_a_machine_are_left_out(text, expected):
     assert markup.without_folders(text) == expected
+
+
+def synced(**columns):
+    n_rows = len(next(iter(columns.values())))
+    empty = {name: [None] * n_rows for name in schema.SYNC}
+    names = {"recording_id": [f"P01_{i}" for i in range(n_rows)], "reason": [""] * n_rows}
+    return pl.DataFrame(empty | names | columns, schema=dict(schema.SYNC))
+
+
+def test_timing_counts_videos_and_what_is_wrong_with_them():
+    table = synced(
+        n_frames=[100, 90, None],
+        frame_rate=[25.0, 24.5, None],
+        constant=[True, False, None],
+        dropped=[0, 10, None],
+        duplicated=[0, 1, None],
+        mismatch=[0.01, -2.5, None],
+        offset=[0.4, 1.9, None],
+        confidence=[0.8, 0.1, None],
+        shift=[0.4, 0.0, 0.0],
+    )
+    without = synced(shift=[0.0])
+    html = timing.timing_table({"deap": table, "hume": without}, min_confidence=0.5)
+    (_, *values), (_, *none) = rows(html)
+    assert values == [
+        ["2"], ["24.50", "&ndash;", "25.00"], ["1"], ["10"], ["1"], ["-2.50", "&ndash;", "0.01"],
+        ["1", "of", "2"], ["0.40"], ["1"],
+    ]  # fmt: skip
+    assert none == [["0"], *[["&ndash;"]] * 8]
+    assert "1 recordings whose video" in html
+    assert "deap P01_1 (-2.50 s)" in html

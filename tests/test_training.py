@@ -168,7 +168,16 @@ def test_warmup_cosine(epoch: float, factor: float) -> None:
 def test_by_role_refuses_a_role_without_recordings() -> None:
     fold = pl.DataFrame({"fold": [3, 3], "recording_id": ["a", "b"], "role": ["train", "test"]})
     with pytest.raises(TrainingError, match=r"fold \[3\].*role validation"):
-        by_role(pl.DataFrame({"recording_id": ["a", "b"]}), fold)
+        by_role(pl.DataFrame({"recording_id": ["a", "b"]}), fold, {})
+
+
+def test_by_role_says_what_its_recordings_lack() -> None:
+    roles = ["train", "train", "train", "validation", "test"]
+    fold = pl.DataFrame({"fold": [3] * 5, "recording_id": [*"abcde"], "role": roles})
+    lacking = {"a": "no video", "b": "no EDA", "c": "no video", "d": "no heart"}
+    said = r"none of the 3 recordings with role train \(2 have no video, 1 have no EDA\)"
+    with pytest.raises(TrainingError, match=said):
+        by_role(pl.DataFrame({"recording_id": ["e"]}), fold, lacking)
 
 
 def test_score_table_names_targets() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline_lib.report import figures, ledgers, real, results
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
 from pipeline_lib.report.style import CSS
+from pipeline_lib.report.timing import timing_table
 
 # A browser that reads this refuses to load anything from anywhere.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -54,6 +55,8 @@ def render(
     scale: str,
     trained: Mapping[str, Trained],
     ledgers_by_set: ledgers.Ledgers,
+    synced: Mapping[str, pl.DataFrame],
+    min_confidence: float,
     audit: Mapping[str, Any],
     corpus: str,
     real_sample: Real,
@@ -63,6 +66,8 @@ def render(
     scale          : tiny | paper
     trained        : data set -> what came of it
     ledgers_by_set : data set -> stage -> schema.LEDGER
+    synced         : data set -> schema.SYNC
+    min_confidence : 0-1, of an offset between video and signals that is trusted
     audit          : content of results/leakage.json
     corpus         : what our VideoMAE was pre-trained on, in words
 
@@ -74,7 +79,7 @@ def render(
     parts = {
         "real": _real(real_sample),
         "results": _results(trained, corpus=corpus),
-        "data": _data(trained, ledgers_by_set),
+        "data": _data(trained, ledgers_by_set, timing_table(synced, min_confidence=min_confidence)),
         "training": _training(trained),
         "leakage": _leakage(audit),
     }
@@ -188,7 +193,7 @@ def _result(name: str, of_set: Trained, corpus: str) -> str:
     return "".join(parts)
 
 
-def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers) -> str:
+def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers, timing: str) -> str:
     distributions = "".join(
         f"<h3>{escape(name.upper())}: ratings and labels</h3><figure>"
         f"{figures.labels_figure(of_set.recordings, dataset=name, threshold=of_set.threshold)}"
@@ -199,7 +204,9 @@ def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers) -> st
     return (
         "<p>What became of every recording in every stage. Nothing is dropped in silence.</p>"
         f"{ledgers.ledger_table(ledgers_by_set)}<h3>Reasons</h3>"
-        f"{ledgers.reasons_table(ledgers_by_set)}{distributions}"
+        f"{ledgers.reasons_table(ledgers_by_set)}<h3>Video on signals</h3><p>From the time stamps "
+        "of the frames. Offsets come from the pulse in the face's colour if sync.estimate asks for "
+        f"them, and move videos only if sync.apply says so.</p>{timing}{distributions}"
     )
 
 
