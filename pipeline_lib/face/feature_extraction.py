@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline_lib import paths
-from pipeline_lib.face import action_units, gaze, pose
+from pipeline_lib.face import gaze, pose
 from pipeline_lib.face.landmarker import (
     Detect,
     DetectionError,
@@ -23,14 +23,8 @@ from pipeline_lib.face.landmarker import (
 )
 from pipeline_lib.face.landmarks import ibug68
 from pipeline_lib.face.openface_csv import GROUPS, write_csv
-from pipeline_lib.schema import (
-    AU_INTENSITIES,
-    AU_PRESENCES,
-    GAZE_ANGLES,
-    GAZE_VECTORS,
-    LANDMARKS,
-    POSE,
-)
+from pipeline_lib.face.second_pass import with_action_units
+from pipeline_lib.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
 
 COMMAND = "pipeline_lib.face.feature_extraction"
@@ -64,7 +58,8 @@ def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) ->
     """Write a video's CSV; returns what is wrong with the video, "" if nothing."""
     try:
         with face_tracker(model, quiet=options.q) as detect:
-            write_csv(measure(video, detect, fps=options.fps), csv, options=options.groups)
+            frames = measure(video, detect, fps=options.fps)
+            write_csv(with_action_units(frames), csv, options=options.groups)
     except VideoError as error:
         return str(error)
     except DetectionError as error:
@@ -72,8 +67,12 @@ def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) ->
     return ""
 
 
-def measure(video: Path, detect: Detect, *, fps: float | None) -> Iterator[dict[str, float]]:
+def measure(
+    video: Path, detect: Detect, *, fps: float | None
+) -> Iterator[tuple[dict[str, float], Face | None]]:
     """Yield one row a frame, in OpenFace's columns and units; without a face only its keys.
+
+    With each row goes its face, of which face/second_pass.py makes the action units.
 
     fps : Hz, of the frames to read; None reads all
     """
@@ -85,11 +84,11 @@ def measure(video: Path, detect: Detect, *, fps: float | None) -> Iterator[dict[
         found = 0.0 if face is None else 1.0
         keys = {"frame": frame.index + 1, "timestamp": frame.time}
         measured = {} if face is None else describe(face, width=width, height=height)
-        yield {**keys, "confidence": found, "success": found, **measured}
+        yield {**keys, "confidence": found, "success": found, **measured}, face
 
 
 def describe(face: Face, *, width: int, height: int) -> dict[str, float]:
-    """All of OpenFace's measurements of a face in a picture of this size in px."""
+    """OpenFace's measurements, but for action units, of a face in a picture of this size in px."""
     rotation = pose.rotation(face.transform)
     landmarks = ibug68(face.points)
     translation = pose.translation(face.transform, landmarks, width=width, height=height)
@@ -99,10 +98,6 @@ def describe(face: Face, *, width: int, height: int) -> dict[str, float]:
         **dict(zip(GAZE_ANGLES, gaze.angles(directions), strict=True)),
         **dict(zip(POSE, (*translation, *pose.euler_angles(rotation)), strict=True)),
         **dict(zip(LANDMARKS, landmarks[:, :2].T.ravel(), strict=True)),
-        **{
-            column: action_units.measure(face.blendshapes, column)
-            for column in (*AU_INTENSITIES, *AU_PRESENCES)
-        },
     }
 
 
