@@ -82,16 +82,18 @@ UNITS = {
         quantile=0.75,
         present_from=0.3,
     ),
-    "04": Unit(  # brows sink and draw together; a smile lowers them too and is taken off
+    # The middle of the brows sinks, for 01 may pull their inner ends up at the same time, and they
+    # draw together. A smile lowers the brows too, so its lift of the corners is taken off.
+    "04": Unit(
         "corrugator supercilii, depressor supercilii, procerus",
-        -height((*INNER_BROWS, *MIDDLE_BROWS), over=EYE_CORNERS) / 2
-        - 0.2 * width(LEFT_INNER_BROW, RIGHT_INNER_BROW)
-        - 0.3 * CORNER_LIFT,
-        per_cm=5.0,
+        -height(MIDDLE_BROWS, over=EYE_CORNERS)
+        - 0.4 * width(LEFT_INNER_BROW, RIGHT_INNER_BROW)
+        - 0.7 * CORNER_LIFT,
+        per_cm=3.5,
         coefficients=both("browDown"),
         per_coefficient=5.0,
-        at_rest=(-2.2, -1.6),
-        quantile=0.65,
+        at_rest=(-4.0, -3.2),
+        quantile=0.75,
         present_from=0.8,
     ),
     "05": Unit(  # upper lids rise
