@@ -1,6 +1,4 @@
-"""Landmarks, action units, pose and gaze, from faces made by hand."""
-
-from collections import defaultdict
+"""Landmarks, pose and gaze, from faces made by hand."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,20 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipeline_lib.face import action_units, gaze, pose
+from pipeline_lib.face import gaze, pose
 from pipeline_lib.face.landmarks import FROM_478, ibug68
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES
 
 Floats = npt.NDArray[np.float64]
 
 UPRIGHT = np.eye(3)
 EYE = 29.0  # px, width
-
-
-def coefficients(**strong: float) -> defaultdict[str, float]:
-    """Blendshapes, 0 but for those named; a name without a side stands for both."""
-    sides = {f"{name}{side}": value for name, value in strong.items() for side in ("Left", "Right")}
-    return defaultdict(float, strong | sides)
 
 
 def looking(*, right: float = 0.0, down: float = 0.0) -> Floats:
@@ -41,41 +32,6 @@ def test_68_different_landmarks_are_picked_in_order() -> None:
     assert ibug68(points).shape == (68, 3)
     assert ibug68(points)[:, 0].astype(int).tolist() == list(FROM_478)
     assert len(set(FROM_478)) == 68
-
-
-def test_a_neutral_face_has_no_action_units() -> None:
-    for column in (*AU_INTENSITIES, *AU_PRESENCES):
-        assert action_units.measure(coefficients(), column) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("strong", "unit"),
-    [
-        ({"browInnerUp": 1.0}, "01"),
-        ({"mouthSmile": 1.0}, "12"),
-        ({"eyeSquint": 1.0, "mouthSmile": 1.0}, "06"),
-        ({"jawOpen": 1.0}, "25"),
-        ({"mouthLowerDown": 1.0}, "25"),
-        ({"jawOpen": 1.0}, "26"),
-        ({"eyeBlink": 1.0}, "45"),
-    ],
-)
-def test_the_strongest_expression_is_intensity_5(strong: dict[str, float], unit: str) -> None:
-    assert action_units.measure(coefficients(**strong), f"AU{unit}_r") == 5.0
-    assert action_units.measure(coefficients(**strong), f"AU{unit}_c") == 1.0
-
-
-def test_a_squint_alone_raises_no_cheek() -> None:
-    assert action_units.measure(coefficients(eyeSquint=1.0), "AU06_r") == 0.0
-
-
-def test_one_side_counts_half() -> None:
-    assert action_units.measure(defaultdict(float, mouthSmileLeft=1.0), "AU12_r") == 2.5
-
-
-def test_presence_has_its_threshold() -> None:
-    for smile, present in ((0.19, 0.0), (0.21, 1.0)):
-        assert action_units.measure(coefficients(mouthSmile=smile), "AU12_c") == present
 
 
 angle = st.floats(-1.2, 1.2)
