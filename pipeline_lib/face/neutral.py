@@ -16,9 +16,10 @@ Floats = npt.NDArray[np.float64]
 FULL_INTENSITY = 5.0
 RESTING_COEFFICIENT = 0.15  # a neutral face has no higher one of MediaPipe's
 
-# s to either side. At 30 frames/s these are OpenFace's 3 and 7 frames.
+# s to either side. At 30 frames/s the first is 3 frames, as in OpenFace; the second is 5, of which
+# a blink fills most, where OpenFace takes 7.
 INTENSITY_WINDOW = 0.045
-PRESENCE_WINDOW = 0.11
+PRESENCE_WINDOW = 0.075
 
 _AT_REST = np.array([unit.at_rest for unit in UNITS.values()])
 _WORTH = np.array([(unit.per_cm, unit.per_coefficient) for unit in UNITS.values()])
