@@ -233,7 +233,7 @@ def _leakage(audit: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> 
 def _caveat(openface: pl.DataFrame) -> str:
     """What the embedded extractor gets wrong in the clip that is shown."""
     is_embedded = openface["backend"][0] == "embedded"
-    return ", which takes the crying mouth of the first 6 s for a smile" if is_embedded else ""
+    return ", which takes the pressed lips of some tears for a smile in part" if is_embedded else ""
 
 
 def _footer() -> str:
