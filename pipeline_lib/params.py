@@ -107,6 +107,15 @@ class OpenFace(Section):
     timeout: Positive
     min_success: Share
 
+    @model_validator(mode="after")
+    def _rate_of_its_own(self) -> Self:
+        if self.fps is not None and "pipeline_lib.face." not in self.command:
+            raise ValueError(
+                f"openface.fps = {self.fps}, but openface.command = {self.command!r}, as real "
+                "OpenFace does, reads every frame: set openface.fps: null"
+            )
+        return self
+
 
 class Sync(Section):
     estimate: bool

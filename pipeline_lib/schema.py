@@ -98,7 +98,7 @@ OPENFACE: Schema = {  # one row per frame; measurements are null where success i
     **dict.fromkeys((*GAZE_VECTORS, *GAZE_ANGLES, *POSE, *LANDMARKS), pl.Float32),
     **dict.fromkeys(AU_INTENSITIES, pl.Float32),
     **dict.fromkeys(AU_PRESENCES, pl.Float32),
-    "backend": pl.String,  # who made the numbers: embedded | OpenFace
+    "backend": pl.String,  # who made the numbers: embedded | pyfaceau | OpenFace
 }
 
 CROPS: Schema = {  # one row per crop, clip and frame

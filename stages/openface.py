@@ -14,6 +14,7 @@ from pipeline_lib.schema import OPENFACE, SOURCES
 
 def main(dataset: str) -> None:
     params = load_params()
+    root = Path(params.datasets[dataset].root)
     model = sha256(paths.asset("face_landmarker"))
     with tracking.stage_run(
         "openface",
@@ -23,16 +24,15 @@ def main(dataset: str) -> None:
     ) as run:
         done = incremental.run(
             tables.read_table(paths.sources(dataset), SOURCES).to_dicts(),
-            partial(
-                openface.extract_batch,
-                root=Path(params.datasets[dataset].root),
-                openface=params.openface,
-            ),
+            partial(openface.extract_batch, root=root, openface=params.openface),
             stage="openface",
             inputs=lambda recording: [recording["recording_id"], recording["video_sha256"], model],
             skip=partial(skip_reason, needs="video"),
             batches=partial(
-                incremental.in_batches, size=params.openface.batch, execution=params.execution
+                openface.batches,
+                root=root,
+                openface=params.openface,
+                execution=params.execution,
             ),
             execution=params.execution,
         )

@@ -12,12 +12,14 @@ import av
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from pipeline_lib.face import process
-from pipeline_lib.face.openface import extract_batch
-from pipeline_lib.face.process import ExtractorError, ExtractorMissing
+from pipeline_lib.face.container import ExtractorError
+from pipeline_lib.face.openface import batches, extract_batch
+from pipeline_lib.face.program import ExtractorMissing
 from pipeline_lib.incremental import Result
-from pipeline_lib.params import OpenFace
+from pipeline_lib.params import Execution, OpenFace
 from pipeline_lib.schema import GAZE_ANGLES, LANDMARKS, OPENFACE, POSE, validate
 from pipeline_lib.video.encode import write_video
 from tests import openface_stand_in as stand_in
@@ -80,13 +82,19 @@ def test_an_unreadable_input_that_ends_with_0_and_no_csv_fails_alone(tmp_path: P
         "b": "ok",
         "unreadable_last": "failed",
     }
-    assert "Could not open the video file" in results["unreadable"].reason
-    assert "exit code 0 and no CSV" in results["unreadable_last"].reason
+    for name in ("unreadable", "unreadable_last"):
+        reason = results[name].reason
+        assert reason.startswith(f"{name}.mp4: ended with exit code 0 and no CSV: Attempting to")
+        assert reason.endswith(f"Failed to open the video file at location: {name}.mp4")
 
 
 @pytest.mark.parametrize(
     ("name", "how"),
-    [("dies.mp4", "exit code 5: something is wrong"), ("dies_killed.mp4", "signal 9")],
+    [
+        ("dies.mp4", "exit code 5"),
+        ("dies_killed.mp4", "signal 9"),
+        ("unfinished.mp4", "exit code 5"),  # all rows are there, action units not yet final
+    ],
 )
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_crash_costs_only_the_recording_at_which_it_happens(
@@ -111,6 +119,23 @@ def test_a_hang_is_killed_and_costs_one_recording(
     assert "openface.timeout" in results["dies_hangs"].reason
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "dies_hangs.pid").read_text()), 0)
+
+
+def test_action_units_are_those_of_the_end(tmp_path: Path) -> None:
+    """Also of the last video that was done before the program died at the next."""
+    results = extract(tmp_path, "a.mp4", "unfinished.mp4")
+    table = results["a"].table
+    assert table is not None
+    assert set(table["AU12_r"].drop_nulls()) == {stand_in.CELLS["AU12_r"][0]}
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "1.2,3;(x).mp4", "Ünïcödé 笑.mp4", "-q.mp4"])
+def test_any_file_name_goes(tmp_path: Path, name: str) -> None:
+    video(tmp_path, name)
+    recordings = [{"recording_id": "P1.02_t-1", "video": name}, {"recording_id": "P1.02_t-2"}]
+    recordings[1]["video"] = name
+    results = dict(extract_batch(recordings, root=tmp_path, openface=PARAMS))
+    assert statuses(results) == {"P1.02_t-1": "ok", "P1.02_t-2": "ok"}
 
 
 def test_results_come_while_the_program_runs(tmp_path: Path) -> None:
@@ -204,6 +229,11 @@ def test_too_few_faces_fail_with_the_numbers(tmp_path: Path) -> None:
     assert "a face in 18 of 20 frames, below openface.min_success = 95%" in result.reason
 
 
+def test_a_rate_that_the_program_does_not_know_is_refused_with_the_params() -> None:
+    with pytest.raises(ValidationError, match=r"FeatureExtraction.*set openface\.fps: null"):
+        OpenFace(**PARAMS.model_dump() | {"command": "FeatureExtraction", "fps": 18.0})
+
+
 def test_only_the_frames_at_a_rate_are_expected(tmp_path: Path) -> None:
     slower = PARAMS.model_copy(update={"fps": 12.5})
     (result,) = extract(tmp_path, "a.mp4", openface=slower).values()
@@ -219,5 +249,19 @@ def test_a_missing_program_is_named(tmp_path: Path) -> None:
 
 def test_a_program_that_does_not_start_is_no_recordings_fault(tmp_path: Path) -> None:
     broken = PARAMS.model_copy(update={"options": "-no_models"})
-    with pytest.raises(ExtractorError, match=r"exit code 1.*\n.*Could not load the landmark"):
+    with pytest.raises(
+        ExtractorError,
+        match=r"exit code 1:\n.*Could not find CEN patch experts.*Could not load the landmark "
+        r"detector\n.*download_models\.sh \(Linux, macOS\) or download_models\.ps1 \(Windows\)",
+    ):
         extract(tmp_path, "a.mp4", openface=broken)
+
+
+def test_a_stage_checks_the_program_before_it_computes(tmp_path: Path) -> None:
+    missing = PARAMS.model_copy(update={"command": "FeatureExtraction_nowhere"})
+    here = Execution(backend="loky", jobs=1, experiment="test")
+    todo = [{"recording_id": name, "video": f"{name}.mp4"} for name in ("a", "b")]
+    assert batches(todo, root=tmp_path, openface=PARAMS, execution=here) == [todo]
+    assert batches([], root=tmp_path, openface=missing, execution=here) == []
+    with pytest.raises(ExtractorMissing):
+        batches(todo, root=tmp_path, openface=missing, execution=here)

@@ -6,7 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline_lib.face.openface_csv import GROUPS, MEASUREMENTS, CSVError, read_csv, write_csv
+from pipeline_lib.face.openface_csv import (
+    GROUPS,
+    MEASUREMENTS,
+    CSVError,
+    is_postprocessed,
+    read_csv,
+    write_csv,
+)
 from tests import openface_stand_in as openface
 
 
@@ -22,6 +29,7 @@ def test_each_version_is_read(tmp_path: Path, version: int) -> None:
     assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
     assert table["frame"].to_list() == list(range(1, openface.N_ROWS + 1))
     assert table["AU12_r"][0] == table["x_67"][0] == 1.5
+    assert table["gaze_angle_x"][0] == 0.125
 
 
 def test_spaces_make_no_difference(tmp_path: Path) -> None:
@@ -39,22 +47,73 @@ def test_a_lost_face_has_no_measurements_not_even_the_stale_pose(tmp_path: Path)
 
 
 def test_of_several_faces_the_most_confident_stays(tmp_path: Path) -> None:
-    lines = openface.text(n_rows=2).replace(",", "").splitlines()
-    first = lines[1].split()
-    sure = [first[0], "1", first[2], "0.99", "1", *["2.5"] * (len(first) - 5)]
-    content = "\n".join(",".join(line.split()) for line in [*lines, " ".join(sure)])
-    table = read(tmp_path, content)
+    content = openface.text(n_rows=2)
+    surer = openface.row(0, openface.MEASUREMENTS, raw=True)
+    surer = surer.replace("1, 0, 0.000, 0.98", "1, 1, 0.000, 0.99")
+    table = read(tmp_path, f"{content}{surer}\n")
     assert table["frame"].to_list() == [1, 2]
     assert table["AU12_r"].to_list() == [2.5, 1.5]
 
 
 def test_a_value_that_is_no_number_is_no_success(tmp_path: Path) -> None:
-    lines = openface.text(n_rows=3).splitlines()
-    lines[2] = lines[2].replace("1.5", "-nan(ind)", 1)
-    lines[3] = lines[3].replace("1.5", "nan", 1)
+    lines = openface.text(n_rows=4).splitlines()
+    for line, value in zip((2, 3, 4), ("-nan(ind)", "-nan", "inf"), strict=True):
+        lines[line] = lines[line].replace("0.250000", value, 1)
     table = read(tmp_path, "\n".join(lines))
-    assert table["success"].to_list() == [True, False, False]
-    assert table["gaze_0_x"].to_list() == [1.5, None, None]
+    assert table["success"].to_list() == [True, False, False, False]
+    assert table["gaze_0_x"].to_list() == [0.25, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("gaze_1_z", "1.2"), ("AU12_r", "5.01"), ("AU45_c", "-1"), ("x_3", "1e9"), ("pose_Rz", "9")],
+)
+def test_a_value_that_cannot_be_is_no_success(tmp_path: Path, column: str, value: str) -> None:
+    lines = [line.split(", ") for line in openface.text(n_rows=2).splitlines()]
+    lines[2][lines[0].index(column)] = value
+    table = read(tmp_path, "\n".join(", ".join(line) for line in lines))
+    assert table["success"].to_list() == [True, False]
+    assert table[column].to_list()[1] is None
+
+
+def test_the_stand_in_writes_as_the_real_one() -> None:
+    """Column by column: order, separator and decimals of real OpenFace 2.2."""
+    real = Path(__file__).with_name("openface_2_neutral_then_smiling.csv").read_text().splitlines()
+    ours = openface.text(n_rows=1).splitlines()
+    names, written = ours[0].split(", "), ours[1].split(", ")
+    picked = [name for name in names if name in real[0].split(", ")]
+    assert ", ".join(picked) == real[0]
+    for line in real[1:]:
+        cells = dict(zip(real[0].split(", "), line.split(", "), strict=True))
+        assert {name: _decimals(cell) for name, cell in cells.items()} == {
+            name: _decimals(cell)
+            for name, cell in zip(names, written, strict=True)
+            if name in cells
+        }
+
+
+def _decimals(cell: str) -> int:
+    return len(cell.partition(".")[2])
+
+
+def test_the_embedded_extractor_writes_decimals_as_the_real_one(tmp_path: Path) -> None:
+    path = tmp_path / "written.csv"
+    write_csv([{"frame": 1}], path, options=GROUPS)
+    names, cells = (line.split(",") for line in path.read_text().splitlines())
+    real = openface.text(n_rows=1).splitlines()
+    theirs = dict(zip(*(line.split(", ") for line in real), strict=True))
+    assert [_decimals(cell) for cell in cells] == [_decimals(theirs[name]) for name in names]
+
+
+@pytest.mark.parametrize(("raw", "expected"), [(True, False), (False, True)])
+def test_action_units_are_not_final_before_the_file_is_written_anew(
+    tmp_path: Path, raw: bool, expected: bool
+) -> None:
+    path = tmp_path / "openface.csv"
+    names = openface.MEASUREMENTS
+    lines = [openface.header(names, version=2), openface.row(0, names, raw=raw)]
+    path.write_text("\n".join(lines) + "\n")
+    assert is_postprocessed(path) is expected
 
 
 @pytest.mark.parametrize(
@@ -96,7 +155,8 @@ def test_columns_are_openfaces_in_its_order(tmp_path: Path) -> None:
     write_csv([], path, options=GROUPS)
     written = path.read_text().strip().split(",")
     known = set(written)
-    assert written == [name for name in openface.columns(2) if name in known]
+    theirs = openface.header(openface.MEASUREMENTS, version=2).split(", ")
+    assert written == [name for name in theirs if name in known]
     write_csv([], path, options=["-aus"])
     assert path.read_text().strip().split(",") == [*written[:5], *written[-35:]]
 

@@ -34,7 +34,7 @@ WRITTEN, NO_SETUP, SOME_FAILED = 0, 1, 3  # exit codes; 2 is argparse's
 
 def main(arguments: Sequence[str]) -> int:
     """Extract every input; returns the exit code."""
-    options = _parse(arguments)
+    options = parse(arguments)
     try:
         options.out_dir.mkdir(parents=True, exist_ok=True)
         check_libraries()
@@ -101,7 +101,8 @@ def describe(face: Face, *, width: int, height: int) -> dict[str, float]:
     }
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command line; the names in `of` are as many as the videos in `f`, without suffix."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {COMMAND}",
         description=__doc__,

@@ -1,5 +1,8 @@
 """OpenFace's CSV: written as version 2.2 does, read as versions 1 and 2 write it."""
 
+import math
+import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -26,6 +29,15 @@ GROUPS = {
     "-aus": (*AU_INTENSITIES, *AU_PRESENCES),
 }
 MEASUREMENTS = tuple(column for columns in GROUPS.values() for column in columns)
+
+# What a value can be; landmarks and position are bounded by nothing but sense, px and mm.
+_LIMITS = {
+    **dict.fromkeys(GAZE_VECTORS, (-1.0, 1.0)),
+    **dict.fromkeys((*GAZE_ANGLES, *POSE[3:]), (-2 * math.pi, 2 * math.pi)),
+    **dict.fromkeys((*POSE[:3], *LANDMARKS), (-1e6, 1e6)),
+    **dict.fromkeys(AU_INTENSITIES, (0.0, 5.0)),
+    **dict.fromkeys(AU_PRESENCES, (0.0, 1.0)),
+}
 
 # Decimals as OpenFace prints them.
 _DECIMALS = {
@@ -65,7 +77,8 @@ def read_csv(path: Path) -> pl.DataFrame:
     Returns frame (from 1), timestamp (s), confidence, success and MEASUREMENTS. Of several
     faces in a frame the most confident stays. OpenFace leaves the last pose in frames where it
     lost the face: that is masked with all the rest, and so is a frame with a value that is no
-    number. Raises CSVError if the file is damaged or a group of columns is missing.
+    number or that cannot be. Raises CSVError if the file is damaged or a group of columns is
+    missing.
     """
     table = _read_text(path)
     _check_columns(table, path)
@@ -79,7 +92,7 @@ def read_csv(path: Path) -> pl.DataFrame:
     if damaged:
         raise CSVError(f"{path.name}: {damaged} of {numbers.height} rows are damaged")
     seen = (pl.col("success") == 1) & pl.all_horizontal(
-        pl.col(*MEASUREMENTS).is_finite().fill_null(value=False)
+        pl.col(name).is_between(*_LIMITS[name]).fill_null(value=False) for name in MEASUREMENTS
     )
     order = ["frame", "success", "confidence", *faces]
     return (
@@ -94,6 +107,18 @@ def read_csv(path: Path) -> pl.DataFrame:
             pl.when("success").then(pl.col(*MEASUREMENTS)).cast(pl.Float32),
         )
     )
+
+
+def is_postprocessed(path: Path) -> bool:
+    """Whether a CSV with action units is OpenFace's last word on the video.
+
+    OpenFace writes each frame as it comes, presences with one decimal, and at the end of the
+    video writes the file anew with intensities relative to the person's own neutral and all
+    action units with two decimals.
+    """
+    with path.open() as file:
+        (last,) = deque(file, maxlen=1)
+    return re.fullmatch(r"\d+\.\d\d", last.rsplit(",", 1)[-1].strip()) is not None
 
 
 def _read_text(path: Path) -> pl.DataFrame:
@@ -112,5 +137,6 @@ def _check_columns(table: pl.DataFrame, path: Path) -> None:
         if lost := [name for name in columns if name not in table.columns]:
             raise CSVError(
                 f"{path.name}: {len(lost)} of {len(columns)} columns of {option} are missing "
-                f"({lost[0]}, ...); have {option} in openface.options"
+                f"({lost[0]}, ...); have {option} in openface.options, and if it is there, look "
+                "whether the program's models are complete"
             )

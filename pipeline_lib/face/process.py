@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,23 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline_lib import paths
-from pipeline_lib.incremental import StageError
+from pipeline_lib.face.container import ExtractorError
+from pipeline_lib.face.program import Program, advice
 
 START_UP = 60.0  # s allowed for the program to load its models
 POLL = 0.1  # s between looks at what it has written
 
-# It reports failed inputs by 0 (OpenFace) or 3 (the embedded one) and by a missing CSV. It could
-# not start at all: 1 models are missing, 2 wrong usage, 125 to 127 docker and shells.
-ENDED = (0, 3)
+# Exit codes. OpenFace ends with 0 at the first input that it cannot open, without trying the
+# next; the embedded extractor goes through all of them and ends with 3. Neither could start at
+# all: 1 models are missing, 2 wrong usage, 125 to 127 docker and shells.
+ENDED, ENDED_SOME_FAILED = 0, 3
 NOT_STARTED = (1, 2, 125, 126, 127)
-
-
-class ExtractorError(StageError):
-    """The program cannot work on this machine, whatever the video."""
-
-
-class ExtractorMissing(ExtractorError):
-    """openface.command names a program that is not there."""
 
 
 @dataclass(frozen=True)
@@ -50,78 +43,62 @@ class Outcome:
     problem: str = ""  # why it failed
 
 
-def program(command: str, options: str) -> list[str]:
-    """Words of the command line; `python` is the interpreter that runs this.
-
-    Raises ExtractorMissing if there is no such program.
-    """
-    words = shlex.split(command)
-    if words[:1] == ["python"]:
-        words[0] = sys.executable
-    elif not words or shutil.which(words[0]) is None:
-        raise ExtractorMissing(
-            f"openface.command = {command!r}: no such program; install OpenFace or name the "
-            "embedded extractor, python -m pipeline_lib.face.feature_extraction"
-        )
-    return words + shlex.split(options)
-
-
 def run(
-    jobs: Sequence[Job], *, words: Sequence[str], is_complete: Callable[[Job, Path], bool]
+    jobs: Sequence[Job], *, program: Program, is_complete: Callable[[Path, Path], bool]
 ) -> Iterator[Outcome]:
     """Yield what becomes of each job, in order, each as soon as it is known.
 
-    is_complete : whether a CSV has all its rows; asked only when the program died
+    is_complete : whether a video's CSV is all that it will be; asked only when the program died
 
     A job at which the program dies or hangs fails, and the program starts again with the next.
     Raises ExtractorError if it does not even start.
     """
     remaining = list(jobs)
     while remaining:
-        for outcome in _run_once(tuple(remaining), words, is_complete):
+        for outcome in _run_once(tuple(remaining), program, is_complete):
             remaining.pop(0)
             yield outcome
 
 
 def _run_once(
-    jobs: Sequence[Job], words: Sequence[str], is_complete: Callable[[Job, Path], bool]
+    jobs: Sequence[Job], program: Program, is_complete: Callable[[Path, Path], bool]
 ) -> Iterator[Outcome]:
-    """Yield the outcomes up to the first job at which the program dies: at least one."""
+    """Yield the outcomes up to the first job that the program did not survive: at least one."""
     paths.CACHE.mkdir(exist_ok=True)
     # Below the project, so that a program in a container sees the folder too.
     with TemporaryDirectory(prefix="openface-", dir=paths.CACHE) as folder:
         out, log = Path(folder).resolve(), Path(folder, "log")
-        process = _start(jobs, words, out, log)
+        process = _start(jobs, program, out, log)
         try:
-            n_done, problem = yield from _follow(process, jobs, out)
+            n_done, problem = yield from _follow(process, jobs, program, out)
         finally:
             _kill(process)
-        rest = jobs[n_done:]
-        if not any(_csv(out, job).exists() for job in jobs) and process.returncode in NOT_STARTED:
-            raise ExtractorError(f"{shlex.join(words)}: {problem}:\n{_said(log)}")
-        died = process.returncode not in ENDED
-        for job in rest:
+            program.remove(out.name)
+        code = process.returncode
+        if not any(_csv(out, job).exists() for job in jobs) and code in NOT_STARTED:
+            raise ExtractorError(_why_not_started(program, problem, log))
+        for job in jobs[n_done:]:
             csv = _csv(out, job)
-            if csv.exists() and (not died or is_complete(job, csv)):
+            if csv.exists() and (code in (ENDED, ENDED_SOME_FAILED) or is_complete(job.video, csv)):
                 yield Outcome(job, csv)
                 continue
-            yield Outcome(job, None, f"{job.video}: {problem}: {_said(log, job)}")
-            if died:
+            yield Outcome(job, None, f"{job.video}: {problem}: {_said(log, job, program)}")
+            if code != ENDED_SOME_FAILED:
                 return
 
 
-def _start(
-    jobs: Sequence[Job], words: Sequence[str], out: Path, log: Path
-) -> subprocess.Popen[bytes]:
+def _start(jobs: Sequence[Job], program: Program, out: Path, log: Path) -> subprocess.Popen[bytes]:
     # With the suffix, since OpenFace takes what follows a dot in a name for one.
-    files = [x for job in jobs for x in ("-f", str(job.video), "-of", f"{job.name}.csv")]
+    files = [x for job in jobs for x in ("-f", program.path(job.video), "-of", f"{job.name}.csv")]
     root = str(Path(__file__).parents[2])  # so that `python -m pipeline_lib...` is found anywhere
     known = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Where util-linux is, the program also dies with this process, even if that is killed by -9.
-    leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    # A container's client has to live on for as long as it takes to hand the signal on.
+    last = "TERM" if program.container else "KILL"
+    leash = ["setpriv", "--pdeathsig", last] if shutil.which("setpriv") else []
     with log.open("wb") as file:
         return subprocess.Popen(
-            [*leash, *words, *files, "-out_dir", str(out)],
+            [*leash, *program.start(out.name), *files, "-out_dir", program.path(out, writes=True)],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,  # OpenFace writes its errors to standard output
@@ -131,7 +108,7 @@ def _start(
 
 
 def _follow(
-    process: subprocess.Popen[bytes], jobs: Sequence[Job], out: Path
+    process: subprocess.Popen[bytes], jobs: Sequence[Job], program: Program, out: Path
 ) -> Generator[Outcome, None, tuple[int, str]]:
     """Yield the jobs that the program has left behind; return how many, and how it ended."""
     n_done, newest = 0, -1  # newest: the last job whose CSV is there, which may be unfinished
@@ -149,7 +126,7 @@ def _follow(
             if _csv(out, job).exists():
                 yield Outcome(job, _csv(out, job))
             else:
-                yield Outcome(job, None, f"{job.video}: no CSV: {_said(out / 'log', job)}")
+                yield Outcome(job, None, f"{job.video}: no CSV: {_said(out / 'log', job, program)}")
         if ended:
             return n_done, _how(process.returncode)
         if time.monotonic() > deadline:
@@ -162,17 +139,25 @@ def _how(code: int) -> str:
     """How a process ended, in words."""
     if code < 0:
         return f"killed by signal {-code} ({signal.strsignal(-code)})"
-    return f"ended with exit code {code} and no CSV" if code in ENDED else f"exit code {code}"
+    no_csv = code in (ENDED, ENDED_SOME_FAILED)
+    return f"ended with exit code {code} and no CSV" if no_csv else f"exit code {code}"
+
+
+def _why_not_started(program: Program, problem: str, log: Path) -> str:
+    help_ = advice(log.read_text(errors="replace"))
+    lines = [f"{shlex.join(program.words)}: {problem}:", _said(log), *filter(None, [help_])]
+    return "\n".join(lines)
 
 
 def _csv(out: Path, job: Job) -> Path:
     return out / f"{job.name}.csv"
 
 
-def _said(log: Path, job: Job | None = None) -> str:
+def _said(log: Path, job: Job | None = None, program: Program | None = None) -> str:
     """What the program wrote about a job, else its last lines."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    about = [line for line in lines if job and str(job.video) in line]
+    named = program.path(job.video) if job and program else None
+    about = [line for line in lines if named and named in line]
     return " | ".join((about or [line for line in lines if line])[-3:]) or "it wrote nothing"
 
 
