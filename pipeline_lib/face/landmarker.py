@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline_lib.face.deferred import defer
 from pipeline_lib.video.decode import Frame
 
 Floats = npt.NDArray[np.float64]
@@ -55,6 +56,8 @@ def face_tracker(model: Path, *, quiet: bool) -> Iterator[Detect]:
     The tracker starts anew, which costs 30 ms, so that a video's result does not depend on
     what was read before it. Raises SetupError if the model cannot be loaded.
     """
+    # A third of the start-up, and MediaPipe only draws with it.
+    defer("cv2", "matplotlib", "matplotlib.pyplot")
     from mediapipe.tasks.python import BaseOptions
     from mediapipe.tasks.python.vision import (
         FaceLandmarker,
