@@ -138,6 +138,7 @@ class Crop(Section):
     large: NonNegative
     small: NonNegative
     smoothing: NonNegative
+    align: Literal["none", "roll"] = "none"
     size: dict[Literal["tiny", "paper"], Count]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
 

@@ -109,6 +109,12 @@ CROPS: Schema = {  # one row per crop, clip and frame
     "frame": pl.Int64,  # in the file, from 1
     "time": pl.Float64,  # s, on the trial's axis
     "face": pl.Boolean,  # a face was seen in this very frame, not only near it
+    "gap": pl.Float32,  # s to the nearest frame with a face, 0 if this one has it
+    "x": pl.Float32,  # px in the video's picture, centre of the crop
+    "y": pl.Float32,
+    "edge": pl.Float32,  # px in the video's picture, of the crop's square
+    "roll": pl.Float32,  # rad by which that square is turned clockwise; 0 unless crop.align: roll
+    "outside": pl.Float32,  # share of the crop beyond the picture, which is black
     "jpeg": pl.Binary,
 }
 

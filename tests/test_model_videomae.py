@@ -49,6 +49,12 @@ def jpeg(pixels: np.ndarray[Any, Any]) -> bytes:
     return file.getvalue()
 
 
+def shown(name: str, crop: str, clip: int, position: int, picture: Any) -> dict[str, Any]:
+    """A row of schema.CROPS, of a frame with a face."""
+    known = {"recording_id": name, "crop": crop, "clip": clip, "position": position}
+    return dict.fromkeys(CROPS) | known | {"face": True, "jpeg": jpeg(picture)}
+
+
 def planted(
     n_subjects: int = 12, *, size: int = SIZE, seed: int = 0
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -66,8 +72,7 @@ def planted(
                 picture = rng.normal(90, 20, (size, size, 3))
                 picture[: size // 2] += 80 * valence
                 picture[size // 2 :] += 80 * arousal
-                crops.append((name, "large", *divmod(frame, N_FRAMES), frame + 1, 0.0, True,
-                              jpeg(picture)))  # fmt: skip
+                crops.append(shown(name, "large", *divmod(frame, N_FRAMES), picture))
     return (
         pl.DataFrame(crops, schema=dict(CROPS), orient="row"),
         pl.DataFrame(labels, ["recording_id", "valence_label", "arousal_label"], orient="row"),
@@ -121,7 +126,7 @@ def test_pixels_are_normalised_as_by_imagenet() -> None:
 
 def test_clips_are_rgb_in_order_and_of_one_crop() -> None:
     rows = [
-        ("a", crop, 0, position, 1, 0.0, True, jpeg(np.full((8, 8, 3), (value, 0, 0))))
+        shown("a", crop, 0, position, np.full((8, 8, 3), (value, 0, 0)))
         for crop, position, value in [("small", 0, 9), ("large", 1, 200), ("large", 0, 100)]
     ]
     clips = Clips(pl.DataFrame(rows, schema=dict(CROPS), orient="row"), crop="large", size=8)
@@ -130,7 +135,7 @@ def test_clips_are_rgb_in_order_and_of_one_crop() -> None:
     assert pixels.shape == (2, 3, 8, 8)
     np.testing.assert_allclose(pixels[:, :, 4, 4], [[100, 0, 0], [200, 0, 0]], atol=2)
     assert clips[0]["pixels"] is pixels
-    assert decode(rows[0][-1], size=6).shape == (6, 6, 3)
+    assert decode(rows[0]["jpeg"], size=6).shape == (6, 6, 3)
 
 
 def test_pretraining_learns_and_writes_a_hugging_face_folder(tmp_path: Path) -> None:

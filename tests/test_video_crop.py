@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from pipeline_lib.params import Crop
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.schema import CROPS, LANDMARKS, LEDGER, OPENFACE, validate
 from pipeline_lib.video.clips import clip_times, nearest
-from pipeline_lib.video.crop import crop_recording, cut, face_boxes, smooth
+from pipeline_lib.video.crop import crop_recording, cut, share_outside
 from pipeline_lib.video.encode import write_video
 
 Floats = npt.NDArray[np.float64]
@@ -78,6 +78,7 @@ def crop(
     reason: str = "",
     n_frames: int = len(TIMES),
     window_start: float = 0.0,
+    align: Literal["none", "roll"] = "none",
 ) -> Result:
     """Crop a video that is blue with a red square of FACE px in its middle."""
     image = np.full((HEIGHT, WIDTH, 3), [0, 0, 255], np.uint8)
@@ -95,7 +96,7 @@ def crop(
         root=tmp_path,
         openface=tmp_path / "openface",
         window_start=window_start,
-        crop=PARAMS,
+        crop=PARAMS.model_copy(update={"align": align}),
         size=32,
     )
 
@@ -164,40 +165,83 @@ def test_frames_without_a_face_are_marked_and_take_the_box_between(tmp_path: Pat
     assert not all(expected)
     assert all(pixels(jpeg)[..., 0].mean() > 200 for jpeg in small["jpeg"])
     assert result.faces == sum(expected)
+    away = [0 if 1 <= f <= 50 or f > 60 else min(f - 50, 61 - f) for f in small["frame"]]
+    seconds = np.array(away) / RATE
+    np.testing.assert_allclose(small["gap"], seconds, atol=1e-6)
 
 
-def test_a_box_between_two_faces_is_interpolated() -> None:
-    centres = np.array([[40.0, 50.0], [0.0, 0.0], [0.0, 0.0], [70.0, 50.0]])
-    boxes = face_boxes(openface_rows(centres, success=[True, False, False, True]))
-    expected = [[40, 50, FACE], [50, 50, FACE], [60, 50, FACE], [70, 50, FACE]]
-    np.testing.assert_allclose(boxes, expected, atol=1e-4)
+def test_where_the_crop_lies_is_recorded(tmp_path: Path) -> None:
+    table = crop(tmp_path, openface_rows(still(len(TIMES)))).table
+    assert table is not None
+    for name, edge, outside in (("small", FACE, 0.0), ("large", 2 * FACE, 0.0)):
+        of_crop = table.filter(crop=name)
+        found = of_crop.select("x", "y", "edge", "roll", "outside").unique().row(0)
+        assert found == pytest.approx((WIDTH / 2, HEIGHT / 2, edge, 0.0, outside), abs=0.1)
 
 
-def test_the_box_neither_trembles_nor_jumps() -> None:
-    rng = np.random.default_rng(0)
-    moving = np.stack([60 + 8 * TIMES, np.full_like(TIMES, 60.0)], axis=1)
-    noisy = moving + rng.normal(0, 2.0, moving.shape)
-    noisy[100] += 80  # a detection elsewhere
-    boxes = smooth(face_boxes(openface_rows(noisy)), window=RATE)
-    steps = np.diff(boxes[:, :2], axis=0) - np.diff(moving, axis=0)
-    assert np.abs(np.diff(noisy, axis=0)).mean() > 2.0
-    assert np.abs(steps[RATE:-RATE]).mean() < 0.1
-    assert np.abs(boxes[RATE:-RATE, :2] - moving[RATE:-RATE]).max() < 2.0
+def test_a_face_at_the_border_is_letterboxed_and_that_is_recorded(tmp_path: Path) -> None:
+    at_the_corner = np.tile([FACE / 2, FACE / 2], (len(TIMES), 1))
+    table = crop(tmp_path, openface_rows(at_the_corner)).table
+    assert table is not None
+    large = table.filter(crop="large")
+    np.testing.assert_allclose(large["outside"], 1 - 0.75**2, atol=0.02)
+    np.testing.assert_allclose(table.filter(crop="small")["outside"], 0, atol=0.05)
+    picture = pixels(large["jpeg"][0])
+    assert picture[:7].max() < 30  # a quarter of 32 px: black
+    assert picture[9:, 9:, 2].min() > 200  # then the blue picture
 
 
 def test_beyond_the_picture_is_black() -> None:
     white = Image.new("RGB", (100, 60), (255, 255, 255))
-    corner = np.asarray(cut(white, np.array([0.0, 0.0, 40.0]), margin=0.0, size=20))
+    corner = np.asarray(cut(white, np.array([0.0, 0.0, 40.0, 0.0]), margin=0.0, size=20))
     assert (corner[:9, :] == 0).all()
     assert (corner[:, :9] == 0).all()
     assert (corner[11:, 11:] == 255).all()
+
+
+@pytest.mark.parametrize("turned", [-0.5, 0.2])
+def test_a_turned_crop_sets_a_turned_picture_upright(turned: float) -> None:
+    upright = np.zeros((200, 200, 3), np.uint8)
+    upright[70:100, 60:140] = [255, 0, 0]
+    upright[100:130, 60:140] = [0, 255, 0]
+    rotated = Image.fromarray(upright).rotate(-np.rad2deg(turned), Image.Resampling.BICUBIC)
+    box = np.array([100.0, 100.0, 60.0, turned])
+    found = np.asarray(cut(rotated, box, margin=0.2, size=42), dtype=float)
+    expected = cut(
+        Image.fromarray(upright), np.array([100.0, 100.0, 60.0, 0.0]), margin=0.2, size=42
+    )
+    assert np.abs(found - np.asarray(expected)).mean() < 6
+    assert found.shape == (42, 42, 3)
+
+
+def test_aligned_crops_hold_the_eyes_level(tmp_path: Path) -> None:
+    rows = openface_rows(still(len(TIMES)))
+    tilted = rows.with_columns(  # the outline is a square; these are its eyes
+        *(pl.lit(70.0 + 4 * (i >= 42), dtype=pl.Float32).alias(f"x_{i}") for i in range(36, 48)),
+        *(pl.lit(60.0 + 3 * (i >= 42), dtype=pl.Float32).alias(f"y_{i}") for i in range(36, 48)),
+    )
+    table = crop(tmp_path, tilted, align="roll").table
+    assert table is not None
+    np.testing.assert_allclose(table["roll"], np.arctan2(3, 4), atol=1e-5)
+
+
+def test_share_outside_is_of_the_area() -> None:
+    picture = {"width": 100, "height": 60}
+    for box, share in (
+        ([50.0, 30.0, 40.0, 0.0], 0.0),
+        ([0.0, 30.0, 40.0, 0.0], 0.5),
+        ([0.0, 0.0, 40.0, 0.7], 0.75),  # a corner shows a quarter, however it is turned
+        ([-50.0, 30.0, 40.0, 0.0], 1.0),
+    ):
+        found = share_outside(np.array(box), margin=0.0, **picture)
+        assert found == pytest.approx(share, abs=0.01)
 
 
 def test_a_box_moves_by_fractions_of_a_pixel() -> None:
     ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 60, 0).repeat(3, 2)
     picture = Image.fromarray(ramp)
     levels = [
-        np.asarray(cut(picture, np.array([x, 30.0, 40.0]), margin=0.0, size=4)).mean()
+        np.asarray(cut(picture, np.array([x, 30.0, 40.0, 0.0]), margin=0.0, size=4)).mean()
         for x in (50.0, 50.5, 51.0)
     ]
     np.testing.assert_allclose(np.diff(levels), 0.5, atol=0.13)

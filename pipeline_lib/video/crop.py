@@ -1,6 +1,6 @@
 """Cut the face out of a video: clips of JPEG frames, with a box that moves smoothly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from PIL import Image
-from scipy.ndimage import median_filter, uniform_filter1d
 
 from pipeline_lib import paths, tables
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import Crop
-from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import CROPS, LANDMARKS, LEDGER, OPENFACE
+from pipeline_lib.schema import CROPS, LEDGER, OPENFACE
+from pipeline_lib.video.box import face_boxes, gaps, steady
 from pipeline_lib.video.clips import clip_times, nearest
 from pipeline_lib.video.decode import read_frames
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_X = [name for name in LANDMARKS if name.startswith("x_")]
-_Y = [name for name in LANDMARKS if name.startswith("y_")]
+_GRID = 64  # points along an edge at which a crop is held against the picture
 
 
 def crop_recording(
@@ -65,49 +63,54 @@ def crop_recording(
             f"is no whole clip of crop.clip_seconds = {crop.clip_seconds:g} s"
         )
         return Result(None, "excluded", short)
-    boxes = smooth(face_boxes(rows), window=_n_frames(times, seconds=crop.smoothing))
+    boxes = steady(face_boxes(rows, align=crop.align), times, smoothing=crop.smoothing)
     chosen = nearest(times, targets)
-    jpegs = dict(_jpegs(root / recording["video"], rows["frame"], boxes, chosen, crop, size))
-    table = _table(recording["recording_id"], rows, times, chosen, jpegs)
+    cuttings = _cut_out(root / recording["video"], rows, boxes, chosen, crop, size)
+    table = _table(recording["recording_id"], rows, times, chosen, cuttings)
     seen = rows["success"].to_numpy()[chosen]
     return Result(table, status, reason, frames=int(seen.size), faces=int(seen.sum()))
 
 
-def face_boxes(rows: pl.DataFrame) -> Floats:
-    """Centre x, centre y and edge of the square around the landmarks, px: (n_frames, 3).
-
-    Frames without a face take what lies between their neighbours. Raises RecordingError if no
-    frame has a face.
-    """
-    seen = np.flatnonzero(rows["success"].to_numpy())
-    if not seen.size:
-        raise RecordingError("no frame has a face")
-    x = rows.select(_X).to_numpy()[seen].astype(np.float64)
-    y = rows.select(_Y).to_numpy()[seen].astype(np.float64)
-    left, right, top, bottom = x.min(1), x.max(1), y.min(1), y.max(1)
-    edges = np.maximum(right - left, bottom - top)
-    boxes = np.stack([(left + right) / 2, (top + bottom) / 2, edges])
-    return np.stack([np.interp(np.arange(rows.height), seen, values) for values in boxes], axis=1)
-
-
-def smooth(boxes: Floats, *, window: int) -> Floats:
-    """Moving median, against outliers, then moving mean, against jitter, over the first axis.
-
-    window : frames, odd
-    """
-    steady = median_filter(boxes, size=(window, 1), mode="nearest")
-    return np.asarray(uniform_filter1d(steady, size=window, axis=0, mode="nearest"))
-
-
 def cut(picture: Image.Image, box: Floats, *, margin: float, size: int) -> Image.Image:
-    """Scale the square around a box (centre x, centre y, edge; px) to size x size px.
+    """Scale the square around a box to size x size px.
 
+    box    : centre x, centre y, edge in px; roll in rad, clockwise
     margin : added on each side, as a share of the edge
 
     What lies outside the picture is black.
     """
-    x, y, edge = box
+    x, y, edge, roll = box
     half = edge * (0.5 + margin)
+    if roll == 0:
+        return _scaled(picture, x, y, half, size=size)
+    # Scaled first, which filters, then turned at the scale of the crop.
+    reach = half * (abs(np.cos(roll)) + abs(np.sin(roll)))  # of the upright square around it
+    n = int(np.ceil(size * reach / half))
+    ratio = n * half / (reach * size)
+    cosine, sine = ratio * np.cos(roll), ratio * np.sin(roll)
+    left = n / 2 - (cosine - sine) * size / 2
+    top = n / 2 - (sine + cosine) * size / 2
+    return _scaled(picture, x, y, reach, size=n).transform(
+        (size, size),
+        Image.Transform.AFFINE,
+        (cosine, -sine, left, sine, cosine, top),
+        Image.Resampling.BICUBIC,
+    )
+
+
+def share_outside(box: Floats, *, margin: float, width: int, height: int) -> float:
+    """Share of a crop's area that lies beyond the picture, to 1/4096."""
+    x, y, edge, roll = box
+    steps = ((np.arange(_GRID) + 0.5) / _GRID - 0.5) * edge * (1 + 2 * margin)
+    across, down = np.meshgrid(steps, steps)
+    column = x + across * np.cos(roll) - down * np.sin(roll)
+    row = y + across * np.sin(roll) + down * np.cos(roll)
+    inside = (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
+    return 1.0 - float(inside.mean())
+
+
+def _scaled(picture: Image.Image, x: float, y: float, half: float, *, size: int) -> Image.Image:
+    """The upright square of twice `half` px around a point, scaled to size x size px."""
     left, top = int(np.floor(x - half)), int(np.floor(y - half))
     around = picture.crop((left, top, int(np.ceil(x + half)), int(np.ceil(y + half))))
     # The box keeps its fractions of a pixel: rounding it would make the face tremble.
@@ -122,31 +125,29 @@ def _openface_status(recording: dict[str, Any], openface: Path) -> tuple[str, st
     return entry["status"], entry["reason"]
 
 
-def _n_frames(times: Floats, *, seconds: float) -> int:
-    """The odd number of frames that lasts nearest to this time."""
-    return 2 * round(seconds / float(np.median(np.diff(times))) / 2) + 1
-
-
-def _margins(crop: Crop) -> dict[str, float]:
-    return {"large": crop.large, "small": crop.small}
-
-
-def _jpegs(
-    video: Path,
-    frames: pl.Series,
-    boxes: Floats,
-    chosen: Ints,
-    crop: Crop,
-    size: int,
-) -> Iterator[tuple[tuple[str, int], bytes]]:
-    """Yield ((crop, row), JPEG) of the chosen rows, in one pass through the video."""
-    rows = {int(frames[int(row)]) - 1: int(row) for row in np.unique(chosen)}
-    for frame in read_frames(video, indices=rows):
+def _cut_out(
+    video: Path, rows: pl.DataFrame, boxes: Floats, chosen: Ints, crop: Crop, size: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what each chosen row shows with each margin, in one pass through the video."""
+    frames = {int(rows["frame"][int(row)]) - 1: int(row) for row in np.unique(chosen)}
+    for frame in read_frames(video, indices=frames):
         picture = Image.fromarray(frame.rgb)
-        row = rows[frame.index]
-        for name, margin in _margins(crop).items():
+        row = frames[frame.index]
+        x, y, edge, roll = boxes[row]
+        for name, margin in (("large", crop.large), ("small", crop.small)):
             face = cut(picture, boxes[row], margin=margin, size=size)
-            yield (name, row), _jpeg(face, quality=crop.jpeg_quality)
+            yield {
+                "crop": name,
+                "row": row,
+                "x": x,
+                "y": y,
+                "edge": edge * (1 + 2 * margin),
+                "roll": roll,
+                "outside": share_outside(
+                    boxes[row], margin=margin, width=picture.width, height=picture.height
+                ),
+                "jpeg": _jpeg(face, quality=crop.jpeg_quality),
+            }
 
 
 def _jpeg(picture: Image.Image, *, quality: int) -> bytes:
@@ -160,14 +161,25 @@ def _table(
     rows: pl.DataFrame,
     times: Floats,
     chosen: Ints,
-    jpegs: dict[tuple[str, int], bytes],
+    cuttings: Iterable[dict[str, Any]],
 ) -> pl.DataFrame:
     """schema.CROPS from the rows chosen for each clip and position: (n_clips, n_frames)."""
-    seen, frames = rows["success"].to_list(), rows["frame"].to_list()
+    found = {(cutting["crop"], cutting["row"]): cutting for cutting in cuttings}
+    seen = rows["success"].to_numpy()
+    frames, distances = rows["frame"].to_list(), gaps(seen, times)
     entries = [
-        (recording_id, name, clip, position, frames[row], times[row], seen[row], jpegs[name, row])
+        {
+            **found[name, row],
+            "clip": clip,
+            "position": position,
+            "frame": frames[row],
+            "time": times[row],
+            "face": seen[row],
+            "gap": distances[row],
+        }
         for name in ("large", "small")
         for clip, clip_rows in enumerate(chosen.tolist())
         for position, row in enumerate(clip_rows)
     ]
-    return pl.DataFrame(entries, schema=dict(CROPS), orient="row")
+    table = pl.DataFrame(entries).with_columns(recording_id=pl.lit(recording_id))
+    return table.select(pl.col(name).cast(dtype) for name, dtype in CROPS.items())
