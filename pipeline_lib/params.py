@@ -293,6 +293,10 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Report(Section):
+    faces_of: list[str]
+
+
 class Params(Section):
     scale: Literal["tiny", "paper"]
     seed: int
@@ -314,11 +318,13 @@ class Params(Section):
     baselines: Baselines
     models: dict[Literal["tiny", "paper"], Models]
     evaluation: Evaluation
+    report: Report
 
     @model_validator(mode="after")
     def known_datasets(self) -> Self:
         named = {
             "trained_on": self.trained_on,
+            "report.faces_of": self.report.faces_of,
             **{f"corpora.{k}": v for k, v in self.corpora.items()},
         }
         for key, names in named.items():

@@ -110,6 +110,11 @@ def timing(dataset: str) -> Path:
     return DATA / "accounts" / dataset / "timing.parquet"
 
 
+def shown(dataset: str) -> Path:
+    """Crops of a few of its recordings, for the report."""
+    return DATA / "accounts" / dataset / "faces.parquet"
+
+
 def confusion(dataset: str, system: str, target: str) -> Path:
     return RESULTS / "plots" / dataset / f"{system}-{target}.csv"
 

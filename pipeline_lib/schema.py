@@ -184,7 +184,11 @@ LEDGER: Schema = {  # one row per recording and stage
     "key": pl.String,  # of the cached result: inputs, params and code
 }
 
-ACCOUNT: Schema = {"stage": pl.String, **LEDGER}  # one row per stage and recording
+ACCOUNT: Schema = {  # one row per stage and recording
+    "stage": pl.String,
+    "synthetic": pl.Boolean,  # of a twin
+    **LEDGER,
+}
 
 
 class SchemaError(ValueError):

@@ -135,6 +135,7 @@ def render(**changes):
         "ledgers_by_set": {"amigos": {"openface": ledger}},
         "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},
         "min_confidence": 0.5,
+        "faces": {},
         "audit": {"amigos": {"mvp": [fold]}},
         "corpus": "both twins",
         "real_sample": sample(),
@@ -230,19 +231,17 @@ def test_trials_are_joined_in_their_order_with_their_responses():
     assert figure.index("REST") < figure.index("STARE")
 
 
-def test_contact_sheet_has_each_tried_recording_faces_first():
-    sheet = real.contact_sheet(sample().crops, sample().crop_ledger)
-    assert re.findall("<h4>([a-z]+)", sheet) == ["clip", "empty"]
-    assert sheet.count("<img") == 8
-    assert sheet.count("unseen") == 1
-    assert "failed: empty.mp4: no &lt;face&gt;" in sheet
+def test_faces_of_real_people_are_not_shown_unasked():
+    crops = {"crops": sample().crops, "ledger": sample().crop_ledger}
+    asked = own(render(faces={"deap": page.Faces(**crops, synthetic=False)}))
+    unasked = own(render(faces={"deap": None}))
+    assert asked.count("<img") == 2 * unasked.count("<img") > 0
+    assert "DEAP: crops</h3><p>Real recordings." in asked
+    assert "name deap in report.faces_of" in unasked
+    twin = own(render(faces={"deap": page.Faces(**crops, synthetic=True)}))
+    assert "DEAP: crops</h3><p>Synthetic twin." in twin
 
 
 def test_running_median_leaves_out_gaps():
     x = np.array([1.0, 9.0, 1.0, np.nan, 2.0, 2.0])
     np.testing.assert_array_equal(real.running_median(x, 3), [5, 1, 5, np.nan, 2, 2])
-
-
-@pytest.mark.parametrize(("n_rows", "expected"), [(3, [0, 1, 2]), (11, [0, 3, 7, 10])])
-def test_evenly_takes_first_and_last(n_rows, expected):
-    assert real.evenly(pl.DataFrame({"i": range(n_rows)}), 4)["i"].to_list() == expected

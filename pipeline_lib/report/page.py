@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib.report import figures, ledgers, real, results
+from pipeline_lib.report import contact_sheet, figures, ledgers, real, results
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
 from pipeline_lib.report.style import CSS
 from pipeline_lib.report.timing import timing_table
@@ -21,6 +21,21 @@ SECTIONS = {
     "training": "Training",
     "leakage": "Leakage audit",
 }
+
+
+CROPS_NOTE = (
+    "The crops that a model sees, large over small, evenly spaced in time; grey where no face "
+    "was found in that very frame. Black is beyond the picture."
+)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Crops of some recordings of a data set."""
+
+    crops: pl.DataFrame  # schema.CROPS
+    ledger: pl.DataFrame  # schema.LEDGER of the crops
+    synthetic: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,7 @@ def render(
     ledgers_by_set: ledgers.Ledgers,
     synced: Mapping[str, pl.DataFrame],
     min_confidence: float,
+    faces: Mapping[str, Faces | None],
     audit: Mapping[str, Any],
     corpus: str,
     real_sample: Real,
@@ -68,6 +84,7 @@ def render(
     ledgers_by_set : data set -> stage -> schema.LEDGER
     synced         : data set -> schema.SYNC
     min_confidence : 0-1, of an offset between video and signals that is trusted
+    faces          : data set -> crops; None: of real people who have not agreed to be shown
     audit          : content of results/leakage.json
     corpus         : what our VideoMAE was pre-trained on, in words
 
@@ -79,7 +96,8 @@ def render(
     parts = {
         "real": _real(real_sample),
         "results": _results(trained, corpus=corpus),
-        "data": _data(trained, ledgers_by_set, timing_table(synced, min_confidence=min_confidence)),
+        "data": _data(trained, ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
+        + "".join(_crops(name, of_set) for name, of_set in faces.items()),
         "training": _training(trained),
         "leakage": _leakage(audit),
     }
@@ -143,9 +161,8 @@ def _real(sample: Real) -> str:
     first = sample.physio.filter(recording_id=next(iter(stimuli)))
     return (
         "<p>Unaltered recordings of real people, through the same stages as every data set.</p>"
-        "<h3>Faces</h3><p>The crops that a model sees, evenly spaced in time; grey where no face "
-        "was found in that very frame.</p>"
-        f"{real.contact_sheet(sample.crops, sample.crop_ledger)}"
+        f"<h3>Faces</h3><p>{CROPS_NOTE}</p>"
+        f"{contact_sheet.contact_sheet(sample.crops, sample.crop_ledger)}"
         f"<h3>From tears to laughter</h3><figure>{tracks}<figcaption>Action units of "
         f"{escape(sample.tracked)}: a running median of five frames over the raw track. Extractor: "
         f"{escape(str(openface['backend'][0]))}{_caveat(openface)}.</figcaption></figure>"
@@ -208,6 +225,19 @@ def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers, timin
         "of the frames. Offsets come from the pulse in the face's colour if sync.estimate asks for "
         f"them, and move videos only if sync.apply says so.</p>{timing}{distributions}"
     )
+
+
+def _crops(name: str, faces: Faces | None) -> str:
+    """Faces of a data set, or why this page does not show them."""
+    if faces is None:
+        return (
+            f"<h3>{escape(name.upper())}: crops</h3><p class='note'>Faces of real people who "
+            "trust a laboratory are not for a page that is easily passed on. To look at them, "
+            f"name {escape(name)} in report.faces_of.</p>"
+        )
+    sheet = contact_sheet.contact_sheet(faces.crops, faces.ledger)
+    kind = "Synthetic twin" if faces.synthetic else "Real recordings"
+    return f"<h3>{escape(name.upper())}: crops</h3><p>{kind}. {CROPS_NOTE}</p>{sheet}"
 
 
 def _training(trained: Mapping[str, Trained]) -> str:

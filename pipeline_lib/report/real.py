@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 import polars as pl
 
-from pipeline_lib.report import markup, style
+from pipeline_lib.report import style
 from pipeline_lib.report.figures import fragment
 
 Floats = npt.NDArray[np.float64]
 
-FACES = 10  # a row of the contact sheet
+FACES = 10  # under the tracks
 ACTION_UNITS = {  # what rises, and its colour
     "AU12_r": ("AU12 lip corners up", "#c2255c"),
     "AU06_r": ("AU06 cheeks up", "#e8590c"),
@@ -27,26 +26,6 @@ THUMBNAIL = 0.3  # height of the faces under the tracks, as a share of the track
 TRIALS = 12  # trials of EDA on show
 UNITS = {"uS": "\N{MICRO SIGN}S"}
 SMALLEST_RESPONSE = 0.05  # uS (Boucsein et al. 2012, Psychophysiology 49)
-
-
-def contact_sheet(crops: pl.DataFrame, ledger: pl.DataFrame) -> str:
-    """Faces of every recording, evenly spaced in time, or why there are none.
-
-    crops  : schema.CROPS; the large ones are shown
-    ledger : schema.LEDGER of the stage that made them; most faces come first
-    """
-    large = crops.filter(crop="large").sort("time")
-    tried = ledger.filter(pl.col("status") != "excluded")
-    ordered = tried.sort(pl.col("faces").fill_null(0), "recording_id", descending=[True, False])
-    sheets = []
-    for name, status, reason in ordered.select("recording_id", "status", "reason").rows():
-        faces = evenly(large.filter(recording_id=name), FACES).to_dicts()
-        why = f"{status}: {escape(markup.without_folders(reason))}" if reason else ""
-        sheets.append(
-            f'<div class="sheet"><h4>{escape(name)} <span>{why}</span></h4>'
-            f'<div class="faces">{"".join(_face(face) for face in faces)}</div></div>'
-        )
-    return "".join(sheets)
 
 
 def action_units_figure(openface: pl.DataFrame, crops: pl.DataFrame) -> str:
@@ -174,13 +153,6 @@ def consecutive(recordings: pl.DataFrame, physio: pl.DataFrame) -> dict[str, str
     return dict(trials.select("recording_id", "stimulus").rows())
 
 
-def evenly(table: pl.DataFrame, n: int) -> pl.DataFrame:
-    """At most n rows of a table, evenly spaced, the first and the last among them."""
-    if table.is_empty():
-        return table
-    return table[np.unique(np.linspace(0, table.height - 1, n).round().astype(int))]
-
-
 def running_median(x: Floats, width: int) -> Floats:
     """Median over `width` (odd) samples; NaN where x is NaN, which others leave out."""
     padded = np.pad(x, width // 2, constant_values=np.nan)
@@ -189,15 +161,6 @@ def running_median(x: Floats, width: int) -> Floats:
     seen = ~np.isnan(x)
     medians[seen] = np.nanmedian(windows[seen], axis=1)
     return medians
-
-
-def _face(row: dict[str, Any]) -> str:
-    seen = "" if row["face"] else ' class="unseen"'
-    title = "" if row["face"] else ' title="no face in this frame"'
-    return (
-        f'<figure{seen}{title}><img alt="" src="{_data_uri(row["jpeg"])}">'
-        f"<figcaption>{row['time']:.1f} s</figcaption></figure>"
-    )
 
 
 def _data_uri(jpeg: bytes) -> str:

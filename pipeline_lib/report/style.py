@@ -69,6 +69,7 @@ td .none {{ color: #c4cad3; }}
 .faces figure {{ margin: 0; }}
 .faces img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: cover;
   border-radius: 6px; }}
+.faces img + img {{ margin-top: 4px; }}
 .faces .unseen img {{ filter: grayscale(1) opacity(0.55); }}
 .faces figcaption {{ font-size: 12px; text-align: center; }}
 figure {{ margin: 18px 0; }}

@@ -1,0 +1,74 @@
+"""What the report is made of, as the other stages left it."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from pipeline_lib import params, paths, tables
+from pipeline_lib.report.page import Faces, Real, Trained
+from pipeline_lib.schema import ACCOUNT, CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS, SYNC
+
+SAMPLE = "sample"
+TRACKED = "sub-laughing_task-watch"  # the clip whose action units are shown
+
+
+def account(dataset: str) -> pl.DataFrame:
+    """What became of its recordings up to the crops and signals; schema.ACCOUNT."""
+    return tables.read_table(paths.account(dataset), ACCOUNT)
+
+
+def timing(dataset: str) -> pl.DataFrame:
+    """schema.SYNC"""
+    return tables.read_table(paths.timing(dataset), SYNC)
+
+
+def ledgers(
+    dataset: str, account: pl.DataFrame, *, systems: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """Stage or system -> schema.LEDGER."""
+    stages = account.group_by("stage", maintain_order=True)
+    return {
+        **{str(stage): rows.select(list(LEDGER)) for (stage,), rows in stages},
+        **{s: tables.read_table(paths.ledger(paths.run(dataset, s)), LEDGER) for s in systems},
+    }
+
+
+def trained(
+    dataset: str,
+    *,
+    systems: Sequence[str],
+    by_epochs: Sequence[str],
+    threshold: float,
+    twins: Mapping[str, params.Twin],
+) -> Trained:
+    """by_epochs : those of the systems that have curves"""
+    index = tables.read_table(paths.index(dataset), RECORDINGS)
+    return Trained(
+        recordings=index,
+        threshold=threshold,
+        effect=twins[dataset].effect if index["synthetic"].any() else None,
+        results={s: json.loads(paths.result(dataset, s).read_text()) for s in systems},
+        curves={s: tables.read_table(paths.history(dataset, s), HISTORY) for s in by_epochs},
+    )
+
+
+def faces(dataset: str, account: pl.DataFrame, *, agreed: bool) -> Faces | None:
+    """Crops to show; None for those of real people, unless it is `agreed` to show them."""
+    synthetic = bool(account["synthetic"].all())
+    if not (synthetic or agreed):
+        return None
+    crops = tables.read_table(paths.shown(dataset), CROPS)
+    return Faces(crops, ledgers(dataset, account, systems=())["crop"], synthetic=synthetic)
+
+
+def sample(account: pl.DataFrame) -> Real:
+    tracked = pl.col("recording_id") == TRACKED
+    return Real(
+        recordings=tables.read_table(paths.index(SAMPLE), RECORDINGS),
+        openface=tables.read_shards(paths.openface(SAMPLE), OPENFACE, tracked),
+        crops=tables.read_shards(paths.crops(SAMPLE), CROPS),
+        crop_ledger=ledgers(SAMPLE, account, systems=())["crop"],
+        physio=tables.read_shards(paths.physio(SAMPLE), PHYSIO),
+        tracked=TRACKED,
+    )
