@@ -10,6 +10,7 @@ from pipeline_lib.face.openface_csv import (
     GROUPS,
     MEASUREMENTS,
     CSVError,
+    groups_in,
     is_postprocessed,
     read_csv,
     write_csv,
@@ -169,3 +170,12 @@ def test_an_unfinished_csv_has_no_name_yet(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         write_csv(rows(), tmp_path / "never.csv", options=GROUPS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_asked_for_may_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "gaze.csv"
+    write_csv([{"frame": 1, "success": 1, "gaze_0_x": 0.5}], path, options=["-gaze", "-pose"])
+    assert groups_in(path) == ("-gaze", "-pose")
+    assert read_csv(path, groups=["-gaze"])["gaze_0_x"].to_list() == [0.5]
+    with pytest.raises(CSVError, match="columns of -2Dfp are missing"):
+        read_csv(path)

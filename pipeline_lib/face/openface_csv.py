@@ -3,7 +3,7 @@
 import math
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -71,20 +71,24 @@ def write_csv(rows: Iterable[Mapping[str, float]], path: Path, *, options: Itera
     atomic_write(path, write)
 
 
-def read_csv(path: Path) -> pl.DataFrame:
+def read_csv(path: Path, *, groups: Iterable[str] = tuple(GROUPS)) -> pl.DataFrame:
     """Read OpenFace's output: one row a frame, its measurements null where no face was found.
 
-    Returns frame (from 1), timestamp (s), confidence, success and MEASUREMENTS. Of several
+    groups : keys of GROUPS, what has to be in the file
+
+    Returns frame (from 1), timestamp (s), confidence, success and the groups' columns. Of several
     faces in a frame the most confident stays. OpenFace leaves the last pose in frames where it
     lost the face: that is masked with all the rest, and so is a frame with a value that is no
     number or that cannot be. Raises CSVError if the file is damaged or a group of columns is
     missing.
     """
     table = _read_text(path)
-    _check_columns(table, path)
+    wanted = {group: GROUPS[group] for group in groups}
+    _check_columns(table, path, wanted)
+    measured = [name for columns in wanted.values() for name in columns]
     faces = [name for name in ("face_id",) if name in table.columns]  # version 1 has none
     numbers = table.select(
-        pl.col(*KEYS[:1], *faces, *KEYS[2:], *MEASUREMENTS)
+        pl.col(*KEYS[:1], *faces, *KEYS[2:], *measured)
         .str.strip_chars()
         .cast(pl.Float64, strict=False)
     )
@@ -92,7 +96,7 @@ def read_csv(path: Path) -> pl.DataFrame:
     if damaged:
         raise CSVError(f"{path.name}: {damaged} of {numbers.height} rows are damaged")
     seen = (pl.col("success") == 1) & pl.all_horizontal(
-        pl.col(name).is_between(*_LIMITS[name]).fill_null(value=False) for name in MEASUREMENTS
+        pl.col(name).is_between(*_LIMITS[name]).fill_null(value=False) for name in measured
     )
     order = ["frame", "success", "confidence", *faces]
     return (
@@ -104,7 +108,7 @@ def read_csv(path: Path) -> pl.DataFrame:
             "timestamp",
             pl.col("confidence").cast(pl.Float32),
             "success",
-            pl.when("success").then(pl.col(*MEASUREMENTS)).cast(pl.Float32),
+            pl.when("success").then(pl.col(*measured)).cast(pl.Float32),
         )
     )
 
@@ -121,6 +125,14 @@ def is_postprocessed(path: Path) -> bool:
     return re.fullmatch(r"\d+\.\d\d", last.rsplit(",", 1)[-1].strip()) is not None
 
 
+def groups_in(path: Path) -> tuple[str, ...]:
+    """The keys of GROUPS of which a file has any column; raises CSVError if not OpenFace's."""
+    table = _read_text(path)
+    _check_columns(table, path, groups={})
+    columns = frozenset(table.columns)
+    return tuple(group for group, names in GROUPS.items() if not columns.isdisjoint(names))
+
+
 def _read_text(path: Path) -> pl.DataFrame:
     """Read all cells as text; some versions put a space before every name and value."""
     try:
@@ -130,10 +142,10 @@ def _read_text(path: Path) -> pl.DataFrame:
     return table.rename(str.strip)
 
 
-def _check_columns(table: pl.DataFrame, path: Path) -> None:
+def _check_columns(table: pl.DataFrame, path: Path, groups: Mapping[str, Sequence[str]]) -> None:
     if lost := [name for name in KEYS if name not in (*table.columns, "face_id")]:
         raise CSVError(f"{path.name}: not OpenFace's output, it has no column {', '.join(lost)}")
-    for option, columns in GROUPS.items():
+    for option, columns in groups.items():
         if lost := [name for name in columns if name not in table.columns]:
             raise CSVError(
                 f"{path.name}: {len(lost)} of {len(columns)} columns of {option} are missing "

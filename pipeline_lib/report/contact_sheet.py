@@ -27,9 +27,9 @@ def chosen(ledger: pl.DataFrame) -> list[str]:
     """
     shown = ledger.filter(pl.col("frames") > 0)
     by_share = shown.sort(pl.col("faces") / pl.col("frames"), maintain_order=True)
-    worst = by_share.head(WORST)["recording_id"]
+    worst = by_share.filter(pl.col("faces") < pl.col("frames")).head(WORST)["recording_id"]
     others = shown.filter(~pl.col("recording_id").is_in(worst.to_list()))
-    return [*worst, *evenly(others, RECORDINGS - WORST)["recording_id"]]
+    return [*worst, *evenly(others, RECORDINGS - len(worst))["recording_id"]]
 
 
 def contact_sheet(crops: pl.DataFrame, ledger: pl.DataFrame) -> str:
