@@ -233,13 +233,12 @@ def test_trials_are_joined_in_their_order_with_their_responses():
 
 def test_faces_of_real_people_are_not_shown_unasked():
     crops = {"crops": sample().crops, "ledger": sample().crop_ledger}
-    asked = own(render(faces={"deap": page.Faces(**crops, synthetic=False)}))
-    unasked = own(render(faces={"deap": None}))
-    assert asked.count("<img") == 2 * unasked.count("<img") > 0
-    assert "DEAP: crops</h3><p>Real recordings." in asked
-    assert "name deap in report.faces_of" in unasked
-    twin = own(render(faces={"deap": page.Faces(**crops, synthetic=True)}))
-    assert "DEAP: crops</h3><p>Synthetic twin." in twin
+    html = own(render(faces={"amigos": page.Faces(**crops, synthetic=False), "deap": None}))
+    assert "AMIGOS: crops</h3><p>Real recordings." in html
+    assert "name deap in report.faces_of" in html
+    assert html.count("<img") == 2 * 8  # the sample's and those of one set
+    html = own(render(faces={"amigos": page.Faces(**crops, synthetic=True)}))
+    assert "AMIGOS: crops</h3><p>Synthetic twin." in html
 
 
 def test_running_median_leaves_out_gaps():
