@@ -58,6 +58,10 @@ def handcraft(dataset: str) -> Path:
     return DATA / dataset / "handcraft.parquet"
 
 
+def handcraft_quality(dataset: str) -> Path:
+    return DATA / dataset / "handcraft_quality.parquet"
+
+
 def folds(dataset: str) -> Path:
     return DATA / dataset / "folds.parquet"
 

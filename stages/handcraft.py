@@ -1,5 +1,6 @@
-"""Hand-crafted features of every recording, for SVM and MLP."""
+"""Hand-crafted features of every recording, for classic classifiers, and how far to trust them."""
 
+import math
 import sys
 
 import numpy as np
@@ -9,28 +10,33 @@ from pipeline_lib import paths, tables
 from pipeline_lib.face.summary import visual_features
 from pipeline_lib.params import load_params
 from pipeline_lib.physio.features import physio_features
+from pipeline_lib.physio.quality_indices import quality_indices
 from pipeline_lib.schema import FEATURES, PHYSIO, VISUAL
 
 
 def main(dataset: str) -> None:
     params = load_params()
     names = VISUAL[params.store.visual]
-    rows = []
+    features, quality = [], []
     for shard in tables.shards(paths.features(dataset)):
         physio = tables.read_subject(paths.physio(dataset), PHYSIO, shard.stem)
-        for recording in tables.read_table(shard, FEATURES).to_dicts():
-            name = recording["recording_id"]
+        for recording in tables.read_table(shard, FEATURES).iter_rows(named=True):
+            name = {"recording_id": recording["recording_id"]}
+            signals = physio.filter(pl.col("recording_id") == recording["recording_id"])
             visual = np.reshape(recording["visual"] or [], (-1, len(names)))
-            rows.append(
+            features.append(
                 {
-                    "recording_id": name,
+                    **name,
                     "has_video": recording["n_frames"] > 0,
                     "has_physio": recording["n_times"] > 0,
+                    **visual_features(visual, names=names),
+                    **physio_features(signals),
                 }
-                | visual_features(visual, names=names)
-                | physio_features(physio.filter(pl.col("recording_id") == name))
             )
-    tables.write_table(pl.DataFrame(rows), paths.handcraft(dataset))
+            share = recording["face_share"] if recording["n_frames"] else math.nan
+            quality.append({**name, "visual_face_share": share, **quality_indices(signals)})
+    tables.write_table(pl.DataFrame(features), paths.handcraft(dataset))
+    tables.write_table(pl.DataFrame(quality), paths.handcraft_quality(dataset))
 
 
 if __name__ == "__main__":

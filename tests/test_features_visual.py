@@ -24,3 +24,9 @@ def test_84_features_of_which_none_without_a_face() -> None:
     assert len(features) == 84
     assert all(map(math.isnan, features.values()))
     assert visual_features(np.empty((0, 42), np.float32), names=names).keys() == features.keys()
+
+
+def test_one_face_has_no_deviation() -> None:
+    features = visual_features(np.array([[1, 10]], np.float32), names=["AU12_r", "gaze_0_x"])
+    assert features["visual_AU12_r_mean"] == 1.0
+    assert math.isnan(features["visual_AU12_r_std"])

@@ -8,6 +8,8 @@ flexible automated quality assessment procedures for ambulatory electrodermal ac
 IEEE Trans. Biomed. Eng. 65(7).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
@@ -17,6 +19,7 @@ from pipeline_lib.recordings import Signal
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 INTERVAL = (60 / 180, 60 / 40)  # s between beats: 180 and 40 a minute (Orphanidou 2015)
 LARGEST_CHANGE = 2.2  # longest over shortest of two neighbouring intervals (Orphanidou 2015)
@@ -56,7 +59,9 @@ def heart_quality(x: Floats, sampling_rate: float, *, peaks: Ints | None = None)
     # On average the first and the last beat leave half an interval each at the ends.
     between_ends = x.size / sampling_rate - float(np.median(intervals))
     covered = min(1.0, float(intervals[possible].sum()) / between_ends)
-    return covered * _likeness(x, peaks, half_width=int(np.median(np.diff(peaks))) // 2)
+    correlations = beat_correlations(x, peaks)
+    likeness = float(np.mean(np.clip(correlations, 0, 1) ** 2)) if correlations.size else 0.0
+    return covered * likeness
 
 
 def eda_quality(x: Floats, sampling_rate: float, *, in_microsiemens: bool) -> float:
@@ -66,13 +71,27 @@ def eda_quality(x: Floats, sampling_rate: float, *, in_microsiemens: bool) -> fl
                     change is then judged against its own spread
     sampling_rate : Hz
     """
+    return float((~eda_artefacts(x, sampling_rate, in_microsiemens=in_microsiemens).any()).mean())
+
+
+class EDAArtefacts(NamedTuple):
+    """Samples (n_times,) that are no skin conductance, by the rule that they break."""
+
+    out_of_range: Bools  # all False if the unit is not known
+    fast: Bools  # changes faster than skin does
+    flat: Bools
+
+    def any(self) -> Bools:
+        return self.out_of_range | self.fast | self.flat
+
+
+def eda_artefacts(x: Floats, sampling_rate: float, *, in_microsiemens: bool) -> EDAArtefacts:
+    """Judge each sample, as `eda_quality` does."""
     steps = np.abs(np.diff(x, prepend=x[0])) * sampling_rate
     spread = float(np.subtract(*np.percentile(x, [95, 5])))
     fastest = EDA_RATE if in_microsiemens else FASTEST_SPREAD * spread
-    good = (steps <= fastest) & ~_flat(x, round(FLAT * sampling_rate))
-    if in_microsiemens:
-        good &= (x >= EDA_RANGE[0]) & (x <= EDA_RANGE[1])
-    return float(good.mean())
+    outside = (x < EDA_RANGE[0]) | (x > EDA_RANGE[1]) if in_microsiemens else np.zeros(x.size, bool)
+    return EDAArtefacts(outside, steps > fastest, _flat(x, round(FLAT * sampling_rate)))
 
 
 def _flat(x: Floats, width: int) -> npt.NDArray[np.bool_]:
@@ -83,19 +102,24 @@ def _flat(x: Floats, width: int) -> npt.NDArray[np.bool_]:
     return still
 
 
-def _likeness(x: Floats, peaks: Ints, *, half_width: int) -> float:
-    """Mean share of a beat's variance that the median beat explains; 0 where it is upside down."""
+def beat_correlations(x: Floats, peaks: Ints) -> Floats:
+    """Correlation of each beat with the median beat, -1 to 1; none for fewer than three beats.
+
+    x     : (n_times,), any unit
+    peaks : (n_beats,), samples; beats that the ends cut are left out
+    """
+    half_width = int(np.median(np.diff(peaks))) // 2 if peaks.size > 1 else 0
     inside = peaks[(peaks >= half_width) & (peaks < x.size - half_width)]
     if inside.size < 3 or half_width < 2:
-        return 0.0
+        return np.array([])
     beats = x[inside[:, None] + np.arange(-half_width, half_width)]
     template = np.median(beats, axis=0)
     beats = beats - beats.mean(axis=1, keepdims=True)
     template = template - template.mean()
     norms = np.linalg.norm(beats, axis=1) * np.linalg.norm(template)
     products = beats @ template
-    correlations = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
-    return float(np.mean(np.clip(correlations, 0, 1) ** 2))
+    correlations: Floats = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+    return correlations
 
 
 def _r_peaks(x: Floats, sampling_rate: float) -> Ints:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from pipeline_lib.physio.features import find_beats
+from pipeline_lib.physio.beats import find_beats
 from pipeline_lib.physio.filters import butterworth, resample
 from pipeline_lib.recordings import RecordingError, Signal
 
