@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib.params import load_params
+from pipeline_lib.physio import heart
 from pipeline_lib.physio.features import physio_features
 from pipeline_lib.physio.filters import filter_signal
 from pipeline_lib.physio.heart import HEART_FEATURES, SIGNAL_FEATURES, heart_features
@@ -90,6 +91,15 @@ def test_a_gap_that_was_not_recorded_costs_its_beats_only(channel: str) -> None:
     assert math.isfinite(part["heart_HF"])  # the gap is bridged
 
 
+def test_a_beat_that_a_detector_finds_in_a_gap_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = simulate("ECG").copy()
+    x[500:600] = np.nan
+    monkeypatch.setattr(heart, "find_beats", lambda *_, **__: np.array([400, 550, 700, 800]))
+    beats, intervals = heart.beats_and_intervals(x, RATE, channel="ECG")
+    assert beats.tolist() == [400, 700, 800]
+    assert intervals.n_rejected == 1
+
+
 @settings(max_examples=4, deadline=None)
 @given(st.floats(1e-3, 1e3))
 def test_scale_of_an_ecg_changes_amplitudes_only(scale: float) -> None:
@@ -102,7 +112,10 @@ def test_scale_of_an_ecg_changes_amplitudes_only(scale: float) -> None:
 
 
 def test_all_channels_of_a_recording() -> None:
-    signals = rows(ECG=simulate("ECG", seconds=130), EDA=nk.eda_simulate(130, sampling_rate=128))
+    signals = rows(
+        ECG=simulate("ECG", seconds=130),
+        EDA=nk.eda_simulate(130, sampling_rate=128, random_state=0),
+    )
     features = physio_features(signals)
     assert tuple(features) == (*HEART_FEATURES, *EDA_FEATURES)
     missing = {name for name, value in features.items() if not math.isfinite(value)}
@@ -150,6 +163,15 @@ def bad(kind: str, *, n: int, seed: int) -> Floats:
 
 
 KINDS = ["noise", "walk", "impulse", "ramp", "clipped", "step", "sine", "metronome", "rounding"]
+
+
+def test_a_beat_that_a_detector_finds_in_a_gap_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = simulate("ECG").copy()
+    x[500:600] = np.nan
+    monkeypatch.setattr(heart, "find_beats", lambda *_, **__: np.array([400, 550, 700, 800]))
+    beats, intervals = heart.beats_and_intervals(x, RATE, channel="ECG")
+    assert beats.tolist() == [400, 700, 800]
+    assert intervals.n_rejected == 1
 
 
 @settings(max_examples=40, deadline=None)

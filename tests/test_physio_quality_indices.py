@@ -11,7 +11,6 @@ from pipeline_lib.physio.quality_indices import EDA_INDICES, HEART_INDICES, qual
 from pipeline_lib.schema import PHYSIO
 
 RATE = 128
-RNG = np.random.default_rng(0)
 HEART = {"ECG": nk.ecg_simulate, "PPG": nk.ppg_simulate}
 
 
@@ -24,13 +23,17 @@ def beating(channel, *, seconds=60):
     return HEART[channel](seconds, sampling_rate=RATE, heart_rate=70, random_state=1)
 
 
+def noise():
+    return np.random.default_rng(0).normal(size=60 * RATE)
+
+
 def skin(seconds=60):
     return 5 + np.sin(np.arange(seconds * RATE) / RATE / 2)
 
 
 @pytest.mark.parametrize("channel", ["ECG", "PPG"])
 def test_a_clean_heart_is_good_and_noise_is_not(channel):
-    clean, noisy = of(channel, beating(channel)), of(channel, RNG.normal(size=60 * RATE))
+    clean, noisy = of(channel, beating(channel)), of(channel, noise())
     assert clean["heart_beats"] == pytest.approx(70, abs=2)
     assert clean["heart_implausible"] == 0
     assert clean["heart_likeness"] > 0.9 > 0.6 > noisy["heart_likeness"]
@@ -43,7 +46,7 @@ def test_grade_is_neurokits():
     beats = nk.ecg_findpeaks(x, sampling_rate=RATE)["ECG_R_Peaks"]
     grade = nk.ecg_quality(x, rpeaks=beats, sampling_rate=RATE, method="zhao2018")
     assert (grade, of("ECG", x)["heart_grade"]) == ("Barely acceptable", 0.5)
-    assert of("ECG", RNG.normal(size=60 * RATE))["heart_grade"] == 0.0
+    assert of("ECG", noise())["heart_grade"] == 0.0
     assert math.isnan(of("PPG", beating("PPG"))["heart_grade"])
 
 
