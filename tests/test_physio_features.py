@@ -165,15 +165,6 @@ def bad(kind: str, *, n: int, seed: int) -> Floats:
 KINDS = ["noise", "walk", "impulse", "ramp", "clipped", "step", "sine", "metronome", "rounding"]
 
 
-def test_a_beat_that_a_detector_finds_in_a_gap_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = simulate("ECG").copy()
-    x[500:600] = np.nan
-    monkeypatch.setattr(heart, "find_beats", lambda *_, **__: np.array([400, 550, 700, 800]))
-    beats, intervals = heart.beats_and_intervals(x, RATE, channel="ECG")
-    assert beats.tolist() == [400, 700, 800]
-    assert intervals.n_rejected == 1
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
