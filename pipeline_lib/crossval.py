@@ -71,9 +71,11 @@ def predictions(
     known = labels.select(
         "recording_id", *(pl.col(f"{t}_label").cast(pl.Int8).alias(t) for t in TARGETS)
     ).unpivot(index="recording_id", variable_name="target", value_name="label")
-    table = joined.join(known, on=["recording_id", "target"], how="left", validate="1:1")
+    table = joined.join(known, on=["recording_id", "target"], how="left", validate="m:1")
     return validate(
-        table.select(list(PREDICTIONS)).sort("target", "recording_id"), PREDICTIONS, "predictions"
+        table.select(list(PREDICTIONS)).sort("target", "recording_id", "fold"),
+        PREDICTIONS,
+        "predictions",
     )
 
 

@@ -185,8 +185,14 @@ class Store(Section):
     visual: Literal["stressid42", "paper42"]
 
 
+Flaw = Literal["trial_level"]
+
+
 class Splits(Section):
+    protocol: Literal["grouped", "loso", "repeated", "stimulus"]
     folds: Annotated[int, Field(ge=2)]
+    repeats: Count
+    stimulus_folds: Annotated[int, Field(ge=2)]
     validation: Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -290,7 +296,9 @@ class Models(Section):
 
 class Evaluation(Section):
     bootstrap: Count
+    permutations: Count
     confidence: Annotated[float, Field(gt=0, lt=1)]
+    margin: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Report(Section):
@@ -313,12 +321,22 @@ class Params(Section):
     physio: Physio
     store: Store
     splits: Splits
+    flaws: list[Flaw]
     corpora: dict[str, list[str]]
     pretraining: str
     baselines: Baselines
     models: dict[Literal["tiny", "paper"], Models]
     evaluation: Evaluation
     report: Report
+
+    @model_validator(mode="after")
+    def _flaws_fit(self) -> Self:
+        if "trial_level" in self.flaws and self.splits.protocol not in ("grouped", "repeated"):
+            raise ValueError(
+                "flaws names trial_level, which deals out recordings one by one; splits.protocol "
+                f"= {self.splits.protocol} deals out whole subjects: take grouped or repeated"
+            )
+        return self
 
     @model_validator(mode="after")
     def known_datasets(self) -> Self:

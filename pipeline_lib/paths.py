@@ -96,6 +96,11 @@ def result(dataset: str, system: str) -> Path:
     return RESULTS / f"{dataset}-{system}.json"
 
 
+def comparisons(dataset: str) -> Path:
+    """Of every two systems."""
+    return RESULTS / f"{dataset}-comparisons.json"
+
+
 def quality(name: str) -> Path:
     """Of a data set as ingested, or of DATASET-check: as it lies on disk."""
     return RESULTS / "quality" / f"{name}.html"

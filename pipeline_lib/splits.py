@@ -1,91 +1,41 @@
-"""Subject-independent folds, the inner validation split, and the audit that proves them.
+"""What folds let a system see, and the audit that proves it.
 
-No subject, and no copy of a recording's video or signals, may stand on both sides of a test.
+No subject, and no copy of a recording's video or signals, may stand on both sides of a test; no
+stimulus either, where the protocol says so. A flaw that was asked for passes, and is marked.
 """
 
-import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import FOLDS, TARGETS, validate
+OWNERS = "owners"  # in the place of a protocol: the owners of the data split them
 
-Ints = npt.NDArray[np.int64]
+SUBJECTS, STIMULI = "test subjects", "test stimuli"
 
 
 class LeakageError(RuntimeError):
     """Something that a system is fitted on belongs to its test subjects."""
 
 
-def usable(index: pl.DataFrame) -> pl.DataFrame:
-    """The recordings that can be trained or tested on: not excluded, with every label."""
-    return index.filter(
-        ~pl.col("status").is_in(["excluded", "failed"]),
-        *(pl.col(f"{target}_label").is_not_null() for target in TARGETS),
-    )
+class ProtocolError(ValueError):
+    """Folds are not what their protocol says."""
 
 
-def make_folds(index: pl.DataFrame, *, folds: int, validation: float, seed: int) -> pl.DataFrame:
-    """Give every usable recording a role in each fold; schema.FOLDS.
+@dataclass(frozen=True)
+class Rules:
+    """What the folds of a data set follow."""
 
-    Folds are grouped by subject and stratified by the pair of labels as far as subjects allow.
-    The validation subjects, a share `validation` of the training subjects, are drawn alike and
-    serve to choose the epoch. Where the owners split the set themselves, that is the one fold.
-    Raises ValueError if there are fewer subjects than folds.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
+    protocol: str  # of params.Splits, or OWNERS
+    flaws: tuple[str, ...]  # asked for in params and at work in this data set
+    times_tested: int | None  # each recording; None: not all of them are tested
 
-    table = usable(index).sort("recording_id")
-    if table.height and not table["split"].null_count():
-        return _official_fold(table)
-    n_subjects = table["subject"].n_unique()
-    if n_subjects < folds:
-        raise ValueError(f"{n_subjects} subjects with labels, fewer than splits.folds = {folds}")
-    labels = [table[f"{target}_label"].cast(pl.String).to_numpy() for target in TARGETS]
-    # The finest first: with few recordings no pair of labels, or no label, fills all folds.
-    stratifications = (labels[0] + labels[1], labels[0], np.full(table.height, ""))
-    subjects = table["subject"].to_numpy()
-
-    def split(rows: Ints, n_splits: int) -> Iterator[tuple[Ints, Ints]]:
-        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
-        strata = next(
-            s[rows] for s in stratifications if max(Counter(s[rows]).values()) >= n_splits
-        )
-        with warnings.catch_warnings():
-            # A rare pair of labels cannot be in every fold: "as far as subjects allow".
-            warnings.filterwarnings("ignore", "The least populated class")
-            yield from splitter.split(rows, strata, subjects[rows])
-
-    parts = []
-    for fold, (rest, test) in enumerate(split(np.arange(table.height), folds)):
-        n_inner = min(max(2, round(1 / validation)), len(set(subjects[rest])))
-        _, held_out = next(split(rest, n_inner))
-        roles = ["train"] * table.height
-        for i in test:
-            roles[i] = "test"
-        for i in rest[held_out]:
-            roles[i] = "validation"
-        parts.append(
-            table.select(
-                pl.lit(fold, pl.Int32).alias("fold"),
-                "recording_id",
-                "subject",
-                pl.Series("role", roles),
-            )
-        )
-    return validate(pl.concat(parts), FOLDS, "folds")
-
-
-def _official_fold(table: pl.DataFrame) -> pl.DataFrame:
-    """The owners' own split: without subject ids it is the only one known not to share people."""
-    fold = table.select(
-        pl.lit(0, pl.Int32).alias("fold"), "recording_id", "subject", pl.col("split").alias("role")
-    )
-    return validate(fold, FOLDS, "folds")
+    @property
+    def allowed(self) -> set[str]:
+        """What training and test may have in common."""
+        found = set() if self.protocol == "stimulus" else {STIMULI}
+        return found | {SUBJECTS} if "trial_level" in self.flaws else found
 
 
 def pretraining_list(
@@ -94,30 +44,33 @@ def pretraining_list(
     """Recordings that self-supervised pre-training sees before a test fold is predicted.
 
     A corpus leaves out the test subjects of that fold in each of its data sets, even though it
-    reads no labels. Columns dataset, recording_id, subject.
+    reads no labels. A data set that has fewer folds gives the others all that it has.
+    Columns dataset, recording_id, subject.
     """
-    return pl.concat(
-        folds[dataset]
-        .filter(pl.col("fold") == fold, pl.col("role") != "test")
-        .select(pl.lit(dataset).alias("dataset"), "recording_id", "subject")
-        for dataset in corpus
-    )
+    seen = []
+    for dataset in corpus:
+        table = folds[dataset]
+        own = table.filter(pl.col("fold") == fold)
+        trained = own.filter(pl.col("role") != "test")
+        everything = table.unique("recording_id").sort("recording_id")
+        seen.append(_of(dataset, everything if own.is_empty() else trained))
+    return pl.concat(seen)
 
 
 def fitted_on(
     dataset: str, folds: Mapping[str, pl.DataFrame], *, fold: int, corpus: Sequence[str] = ()
-) -> dict[str, set[tuple[str, str]]]:
-    """Step -> (data set, subject) that it sees before a system predicts this test fold.
+) -> dict[str, pl.DataFrame]:
+    """Step -> recordings that it sees before a system predicts this test fold.
 
     corpus : data sets of the system's self-supervised pre-training, if it has any
+    Columns dataset, recording_id, subject.
     """
     steps = {
-        role: {(dataset, subject) for subject in with_role(folds[dataset], fold, role)["subject"]}
+        role: _of(dataset, with_role(folds[dataset], fold, role))
         for role in ("train", "validation")
     }
     if corpus:
-        seen = pretraining_list(folds, corpus, fold=fold)
-        steps["pretrain"] = set(seen.select("dataset", "subject").iter_rows())
+        steps["pretrain"] = pretraining_list(folds, corpus, fold=fold)
     return steps
 
 
@@ -125,67 +78,138 @@ def audit_all(
     *,
     indices: Mapping[str, pl.DataFrame],
     folds: Mapping[str, pl.DataFrame],
+    rules: Mapping[str, Rules],
     corpora: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """Audit every system on every data set and fold.
 
-    corpora : system -> data sets of its self-supervised pre-training, () for none
+    indices, folds, rules : by data set
+    corpora               : system -> data sets of its self-supervised pre-training, () for none
     """
-    return {
-        dataset: {
-            system: [
+    found: dict[str, Any] = {}
+    for dataset, table in folds.items():
+        check_protocol(dataset, table, rules[dataset])
+        numbers = sorted(table["fold"].unique())
+        tests = {fold: _of(dataset, with_role(table, fold, "test")) for fold in numbers}
+        by_corpus = {  # most systems see the same
+            corpus: [
                 audit(
                     indices=indices,
-                    folds=folds,
+                    test=tests[fold],
                     steps=fitted_on(dataset, folds, fold=fold, corpus=corpus),
-                    dataset=dataset,
+                    rules=rules[dataset],
                     fold=fold,
                 )
-                for fold in sorted(table["fold"].unique())
+                for fold in numbers
             ]
-            for system, corpus in corpora.items()
+            for corpus in dict.fromkeys(map(tuple, corpora.values()))
         }
-        for dataset, table in folds.items()
-    }
+        found[dataset] = {system: by_corpus[tuple(corpus)] for system, corpus in corpora.items()}
+    return found
 
 
 def with_role(folds: pl.DataFrame, fold: int, role: str) -> pl.DataFrame:
     return folds.filter(pl.col("fold") == fold, pl.col("role") == role)
 
 
+def check_protocol(dataset: str, folds: pl.DataFrame, rules: Rules) -> None:
+    """Raise ProtocolError unless each recording is tested as often, and as alone, as it should."""
+    tested = folds.filter(pl.col("role") == "test")
+    if rules.times_tested is not None:
+        times = tested.group_by("recording_id").len()
+        never = set(folds["recording_id"]) - set(times["recording_id"])
+        odd = times.filter(pl.col("len") != rules.times_tested)["recording_id"].to_list()
+        if never or odd:
+            raise ProtocolError(
+                f"{dataset}: {sorted([*never, *odd])[:5]} are not tested {rules.times_tested} "
+                f"times, as protocol {rules.protocol} says; run `dvc repro split`"
+            )
+    if rules.protocol == "loso":
+        of_fold = tested.group_by("fold").agg(pl.col("subject").n_unique())
+        if crowded := sorted(of_fold.filter(pl.col("subject") > 1)["fold"]):
+            raise ProtocolError(f"{dataset}, folds {crowded[:5]}: several subjects are tested")
+
+
 def audit(
     *,
     indices: Mapping[str, pl.DataFrame],
-    folds: Mapping[str, pl.DataFrame],
-    steps: Mapping[str, set[tuple[str, str]]],
-    dataset: str,
+    test: pl.DataFrame,
+    steps: Mapping[str, pl.DataFrame],
+    rules: Rules,
     fold: int,
 ) -> dict[str, Any]:
-    """Check all that a system is fitted on against the test subjects of one fold.
+    """Check all that a system is fitted on against the test of one fold.
 
-    steps : step -> (data set, subject) that it sees, as `fitted_on` tells
+    test  : dataset, recording_id, subject
+    steps : step -> the same of what it sees, as `fitted_on` tells
     Raises LeakageError that names the step and what leaks; returns the counts otherwise.
     """
-    test = {(dataset, name) for name in with_role(folds[dataset], fold, "test")["subject"]}
-    test_content = _contents(indices, test)
-    for step, subjects in steps.items():
-        shared = subjects & test
-        copies = _contents(indices, subjects) & test_content
-        if shared or copies:
-            raise LeakageError(
-                f"{dataset}, fold {fold}: {step} sees {len(shared)} test subjects "
-                f"{sorted(shared)[:5]} and {len(copies)} files with the content of a test "
-                "recording; nothing is trained on such folds"
+    dataset = str(test["dataset"][0])
+    shared: dict[str, set[tuple[str, ...]]] = {}
+    for step, seen in steps.items():
+        leaks = _shared(indices, seen, test, rules)
+        refused = {
+            what: found for what, found in leaks.items() if found and what not in rules.allowed
+        }
+        if refused:
+            told = " and ".join(
+                f"{len(refused[what])} {what} {sorted(refused[what])[:5]}" for what in refused
             )
-    counts = {step: len(subjects) for step, subjects in sorted(steps.items())}
-    return {"fold": fold, "test_subjects": len(test), "fitted_on_subjects": counts, "shared": 0}
+            raise LeakageError(
+                f"{dataset}, fold {fold}: {step} sees {told}; nothing is trained on such folds"
+            )
+        shared = {what: shared.get(what, set()) | found for what, found in leaks.items()}
+    return {
+        "fold": fold,
+        "test_subjects": test["subject"].n_unique(),
+        "fitted_on_subjects": {step: steps[step]["subject"].n_unique() for step in sorted(steps)},
+        "shared": len(shared[SUBJECTS]),
+        "shared_stimuli": len(shared[STIMULI]),
+        "protocol": rules.protocol,
+        "flaws": list(rules.flaws),
+    }
 
 
-def _contents(indices: Mapping[str, pl.DataFrame], subjects: set[tuple[str, str]]) -> set[str]:
-    """Hashes of the videos and signals of these subjects."""
-    found: set[str] = set()
-    for dataset, index in indices.items():
-        mine = [subject for name, subject in subjects if name == dataset]
-        rows = index.filter(pl.col("subject").is_in(mine))
-        found |= {*rows["video_sha256"].drop_nulls(), *rows["signals_sha256"].drop_nulls()}
-    return found
+def _shared(
+    indices: Mapping[str, pl.DataFrame], seen: pl.DataFrame, test: pl.DataFrame, rules: Rules
+) -> dict[str, set[tuple[str, ...]]]:
+    """What training and test have in common, by what it is."""
+    # All recordings of a subject count, also those in no fold: a copy says that it is one person.
+    unit = "recording_id" if SUBJECTS in rules.allowed else "subject"
+    seen_rows, test_rows = (_rows(indices, of, "recording_id") for of in (seen, test))
+    return {
+        SUBJECTS: _both(seen, test, "dataset", "subject"),
+        STIMULI: _both(seen_rows, test_rows, "dataset", "stimulus"),
+        "test recordings": _both(seen, test, "dataset", "recording_id"),
+        "files with the content of a test recording": _contents(_rows(indices, seen, unit))
+        & _contents(_rows(indices, test, unit)),
+    }
+
+
+def _both(seen: pl.DataFrame, test: pl.DataFrame, *columns: str) -> set[tuple[str, ...]]:
+    seen_values, test_values = (
+        set(of.select(columns).drop_nulls().iter_rows()) for of in (seen, test)
+    )
+    return seen_values & test_values
+
+
+def _rows(indices: Mapping[str, pl.DataFrame], of: pl.DataFrame, unit: str) -> pl.DataFrame:
+    """Stimuli and contents of these recordings, or of all recordings of their subjects."""
+    columns = ("stimulus", "video_sha256", "signals_sha256")
+    found = [
+        index.join(of.filter(dataset=dataset), on=unit, how="semi").select(
+            pl.lit(dataset).alias("dataset"), *columns
+        )
+        for dataset, index in indices.items()
+    ]
+    return pl.concat(found)
+
+
+def _contents(rows: pl.DataFrame) -> set[tuple[str, ...]]:
+    """Hashes of videos and signals."""
+    hashes = pl.concat([rows["video_sha256"], rows["signals_sha256"]])
+    return {(name,) for name in hashes.drop_nulls()}
+
+
+def _of(dataset: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.lit(dataset).alias("dataset"), "recording_id", "subject")

@@ -5,20 +5,31 @@ for a corpus of pre-training, so that new folds of one set leave the other's sys
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import asdict
 
 import polars as pl
 
 from pipeline_lib import paths, tables
 from pipeline_lib.files import sha256
 from pipeline_lib.schema import FOLDS
-from pipeline_lib.splits import LeakageError
+from pipeline_lib.splits import LeakageError, Rules
 
 
-def clear(name: str, datasets: Iterable[str]) -> None:
-    """Write that the audit found no leak in the folds of these data sets, seen together."""
-    cleared = {dataset: sha256(paths.folds(dataset)) for dataset in sorted(datasets)}
-    tables.write_json({"folds": cleared}, paths.verdict(name))
+def clear(name: str, rules: Mapping[str, Rules]) -> None:
+    """Write that the audit found no leak in the folds of these data sets, seen together.
+
+    rules : data set -> what its folds follow; a flaw in them is let pass and stands in the verdict
+    """
+    cleared = {dataset: sha256(paths.folds(dataset)) for dataset in sorted(rules)}
+    followed = {dataset: asdict(rules[dataset]) for dataset in sorted(rules)}
+    tables.write_json({"folds": cleared, "rules": followed}, paths.verdict(name))
+
+
+def followed_rules(dataset: str) -> Rules:
+    """What the folds of a data set follow, as the audit found."""
+    found = json.loads(paths.verdict(dataset).read_text())["rules"][dataset]
+    return Rules(found["protocol"], tuple(found["flaws"]), found["times_tested"])
 
 
 def cleared_folds(dataset: str, *, verdict: str) -> pl.DataFrame:

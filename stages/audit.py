@@ -1,6 +1,6 @@
 """Prove that nothing any system is fitted on belongs to its test subjects, or stop."""
 
-from pipeline_lib import paths, splits, tables, verdicts
+from pipeline_lib import paths, protocols, splits, tables, verdicts
 from pipeline_lib.params import load_params
 from pipeline_lib.schema import FOLDS, RECORDINGS
 
@@ -15,12 +15,18 @@ def main() -> None:
         for corpus, datasets in params.corpora.items()
         for system in params.systems.finetune
     }
-    report = splits.audit_all(indices=indices, folds=folds, corpora={**alone, **pretrained})
+    rules = {
+        d: protocols.rules(index, splits=params.splits, flaws=params.flaws)
+        for d, index in indices.items()
+    }
+    report = splits.audit_all(
+        indices=indices, folds=folds, rules=rules, corpora={**alone, **pretrained}
+    )
     tables.write_json(report, paths.LEAKAGE)
     for dataset in params.trained_on:
-        verdicts.clear(dataset, [dataset])
+        verdicts.clear(dataset, {dataset: rules[dataset]})
     for corpus in params.corpora:
-        verdicts.clear(f"pretrain-{corpus}", params.trained_on)
+        verdicts.clear(f"pretrain-{corpus}", rules)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Score every system on one data set, out of fold: results/DATASET-SYSTEM.json."""
+"""Score every system on one data set, out of fold, and compare every two of them."""
 
 import sys
+from typing import Any
 
-from pipeline_lib import evaluation, paths, tables, tracking
+from pipeline_lib import comparison, evaluation, paths, tables, tracking, verdicts
 from pipeline_lib.params import load_params
 from pipeline_lib.schema import PREDICTIONS, RECORDINGS
 
@@ -11,24 +12,31 @@ def main(dataset: str) -> None:
     params = load_params()
     index = tables.read_table(paths.index(dataset), RECORDINGS)
     systems = params.systems
+    settings: dict[str, Any] = {
+        "evaluation": params.evaluation,
+        "seed": params.seed,
+        "synthetic": bool(index["synthetic"].any()),
+        "rules": verdicts.followed_rules(dataset),
+    }
     with tracking.stage_run(
         "evaluate",
         dataset,
         experiment=params.execution.experiment,
         params={"evaluation": params.evaluation, "seed": params.seed},
     ) as run:
-        for system in (*systems.baseline, *systems.finetune, *systems.train):
-            predictions = tables.read_table(paths.predictions(dataset, system), PREDICTIONS)
-            summary = evaluation.summarise(
-                predictions,
-                evaluation=params.evaluation,
-                seed=params.seed,
-                synthetic=bool(index["synthetic"].any()),
-            )
+        predictions = {
+            system: tables.read_table(paths.predictions(dataset, system), PREDICTIONS)
+            for system in (*systems.baseline, *systems.finetune, *systems.train)
+        }
+        for system, predicted in predictions.items():
+            summary = evaluation.summarise(predicted, **settings)
             tables.write_json(summary, paths.result(dataset, system))
-            for target, confusion in evaluation.confusions(predictions).items():
+            for target, confusion in evaluation.confusions(predicted).items():
                 tables.write_csv(confusion, paths.confusion(dataset, system, target))
             run.results(evaluation.flat(summary, f"{dataset}.{system}"))
+        folds = verdicts.cleared_folds(dataset, verdict=dataset)
+        compared = comparison.compare(predictions, folds=folds, **settings)
+        tables.write_json(compared, paths.comparisons(dataset))
 
 
 if __name__ == "__main__":

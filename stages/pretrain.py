@@ -31,7 +31,7 @@ def main(name: str) -> None:
         )
         epochs = crossval.run(
             partial(corpus.pretrain_fold, crops=crops, folds=folds, out=out, **settings),
-            folds[datasets[0]],
+            max(folds.values(), key=lambda table: table["fold"].n_unique()),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,

@@ -1,18 +1,18 @@
-"""Give every usable recording a role in each fold, by subject."""
+"""Give every usable recording a role in each fold, as the protocol says."""
 
 import sys
 
-from pipeline_lib import paths, splits, tables
+from pipeline_lib import paths, protocols, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.schema import RECORDINGS
 
 
 def main(dataset: str) -> None:
     params = load_params()
-    folds = splits.make_folds(
+    folds = protocols.make_folds(
         tables.read_table(paths.index(dataset), RECORDINGS),
-        folds=params.splits.folds,
-        validation=params.splits.validation,
+        splits=params.splits,
+        flaws=params.flaws,
         seed=params.seed,
     )
     tables.write_table(folds, paths.folds(dataset))

@@ -11,19 +11,22 @@ from sklearn.metrics import f1_score, matthews_corrcoef, roc_auc_score
 from pipeline_lib.evaluation import EvaluationError, confusions, flat, summarise
 from pipeline_lib.params import Evaluation
 from pipeline_lib.schema import PREDICTIONS
+from pipeline_lib.splits import Rules
 
-EVALUATION = Evaluation(bootstrap=2000, confidence=0.95)
+EVALUATION = Evaluation(bootstrap=2000, permutations=100, confidence=0.95, margin=0.05)
+GROUPED = Rules("grouped", (), times_tested=1)
 
 
-def predictions(*, n_subjects=16, n_trials=5, seed=0):
-    rng = np.random.default_rng(seed)
+def predictions(*, n_subjects=16, n_trials=5, seed=0, repeat=0):
+    """A repeat has the same labels, other scores and the next five folds."""
+    truth, rng = np.random.default_rng(seed), np.random.default_rng((seed, repeat))
     rows = [
         {
             "recording_id": f"s{subject:02d}_{trial}",
             "subject": f"s{subject:02d}",
-            "fold": subject % 5,
+            "fold": repeat * 5 + (subject + repeat) % 5,
             "target": target,
-            "label": (label := int(rng.integers(0, 2))),
+            "label": (label := int(truth.integers(0, 2))),
             "score": float(np.clip(0.3 + 0.4 * label + rng.normal(0, 0.25), 0, 1)),
         }
         for subject in range(n_subjects)
@@ -34,7 +37,8 @@ def predictions(*, n_subjects=16, n_trials=5, seed=0):
 
 
 def summary(table, **changes):
-    return summarise(table, **{"evaluation": EVALUATION, "seed": 0, "synthetic": True} | changes)
+    settings = {"evaluation": EVALUATION, "seed": 0, "synthetic": True, "rules": GROUPED}
+    return summarise(table, **settings | changes)
 
 
 def test_summary_agrees_with_scikit_learn():
@@ -65,6 +69,39 @@ def test_the_same_predictions_give_the_same_bytes_in_any_order():
     assert json.dumps(summary(table)) == json.dumps(summary(shuffled))
 
 
+def test_a_repeated_summary_is_the_mean_of_its_repeats():
+    repeats = [predictions(repeat=r) for r in range(3)]
+    found = summary(pl.concat(repeats), rules=Rules("repeated", (), times_tested=3))
+    assert (found["n_recordings"], found["n_folds"], found["n_repeats"]) == (80, 15, 3)
+    alone = [summary(table)["valence"] for table in repeats]
+    for name, entry in found["valence"]["pooled"].items():
+        expected = np.mean([each["pooled"][name]["value"] for each in alone])
+        assert entry["value"] == pytest.approx(expected, abs=2e-6)
+        assert entry["low"] < entry["value"] < entry["high"]
+    folds = [score for each in alone for score in each["folds"]["weighted_f1"]]
+    assert sorted(found["valence"]["folds"]["weighted_f1"]) == sorted(folds)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "headline"),
+    [("grouped", "folds"), ("repeated", "folds"), ("loso", "pooled"), ("owners", "pooled")],
+)
+def test_folds_of_one_person_are_not_quoted(protocol, headline):
+    assert summary(predictions(), rules=Rules(protocol, (), 1))["headline"] == headline
+
+
+def test_folds_of_one_class_are_counted():
+    ones = pl.when(pl.col("fold") < 2).then(1).otherwise("label").cast(pl.Int8).alias("label")
+    found = summary(predictions().with_columns(ones))
+    assert found["valence"]["folds"]["one_class"] == 2
+    assert None not in found["valence"]["folds"]["weighted_f1"]
+
+
+def test_flaws_stand_in_the_result():
+    found = summary(predictions(), rules=Rules("grouped", ("trial_level",), 1))
+    assert (found["protocol"], found["flaws"]) == ("grouped", ["trial_level"])
+
+
 def test_undefined_scores_are_null():
     table = predictions().with_columns(label=pl.lit(1, pl.Int8))
     text = json.dumps(summary(table)["valence"]["pooled"], allow_nan=False)
@@ -90,6 +127,8 @@ def test_a_summary_takes_well_under_a_second():
     [
         (lambda t: t.head(-1), r"1 of 80 recordings .*'s15_4'"),
         (lambda t: pl.concat([t, t.head(1)]), r"1 of 80 recordings .*'s00_0'"),
+        (lambda t: pl.concat([t, predictions(repeat=1).tail(-2)]), r"1 of 80 .*'s00_0'"),
+        (lambda t: t.with_columns(target=pl.lit("valence")), "80 of 80 recordings"),
         (lambda t: t.with_columns(score=pl.lit(float("nan"))), "nan for the valence of s00_0"),
         (lambda t: t.with_columns(score=pl.col("score") + 2), "not probabilities"),
         (lambda t: t.head(0), "0 of 0 recordings"),

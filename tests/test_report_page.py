@@ -16,6 +16,7 @@ from pipeline_lib import schema
 from pipeline_lib.evaluation import summarise
 from pipeline_lib.params import Evaluation
 from pipeline_lib.report import figures, page, real
+from pipeline_lib.splits import Rules
 
 RNG = np.random.default_rng(0)
 N_FRAMES = 36
@@ -54,8 +55,9 @@ def results():
             for target in schema.TARGETS
         ),
     )
-    evaluation = Evaluation(bootstrap=100, confidence=0.95)
-    return summarise(predictions, evaluation=evaluation, seed=0, synthetic=True)
+    evaluation = Evaluation(bootstrap=100, permutations=100, confidence=0.95, margin=0.05)
+    rules = Rules("grouped", (), times_tested=1)
+    return summarise(predictions, evaluation=evaluation, seed=0, synthetic=True, rules=rules)
 
 
 def curves():

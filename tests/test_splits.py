@@ -1,107 +1,80 @@
-"""Folds share no subject, and what leaks is refused."""
+"""What leaks is refused; what leaks on request is marked."""
+
+from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pipeline_lib import splits
-from pipeline_lib.schema import RECORDINGS
+from pipeline_lib import protocols, splits
+from tests.test_protocols import BALANCED, PAPER, index, make
 
-
-def index(labels: list[list[int]], name: str = "s") -> pl.DataFrame:
-    """One subject per list, one recording per label; arousal is the opposite of valence."""
-    rows = [
-        {
-            **dict.fromkeys(RECORDINGS),
-            "recording_id": f"{name}{i}_{k}",
-            "subject": f"{name}{i}",
-            "video_sha256": f"{name}-video-{i}-{k}",
-            "valence_label": label,
-            "arousal_label": 1 - label,
-            "status": "ok",
-        }
-        for i, subject in enumerate(labels)
-        for k, label in enumerate(subject)
-    ]
-    return pl.DataFrame(rows, schema=dict(RECORDINGS))
+Two = tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]
 
 
-BALANCED = [[0, 1, 0, 1]] * 10
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=6), min_size=6, max_size=12))
-def test_no_subject_has_two_roles_in_a_fold_and_each_is_tested_once(
-    labels: list[list[int]],
-) -> None:
-    folds = splits.make_folds(index(labels), folds=5, validation=0.2, seed=0)
-    roles = folds.group_by("fold", "subject").agg(pl.col("role").n_unique())
-    assert roles["role"].max() == 1
-    tested = folds.filter(pl.col("role") == "test")["recording_id"].to_list()
-    assert sorted(tested) == sorted(index(labels)["recording_id"])
-    assert folds.group_by("fold").agg(pl.col("role").n_unique())["role"].to_list() == [3] * 5
-
-
-def test_folds_are_deterministic_and_stratified() -> None:
-    first, second = (
-        splits.make_folds(index(BALANCED), folds=5, validation=0.2, seed=3) for _ in range(2)
-    )
-    assert first.equals(second)
-    labels = first.join(index(BALANCED), on="recording_id")
-    shares = labels.group_by("fold", "role").agg(pl.col("valence_label").mean())
-    assert shares["valence_label"].unique().to_list() == [0.5]
-
-
-def test_recordings_without_labels_or_excluded_are_in_no_fold() -> None:
-    name, label, status = pl.col("recording_id"), pl.col("valence_label"), pl.col("status")
-    table = index(BALANCED).with_columns(
-        pl.when(name == "s0_0").then(None).otherwise(label).alias("valence_label"),
-        pl.when(name == "s0_1").then(pl.lit("excluded")).otherwise(status).alias("status"),
-    )
-    folds = splits.make_folds(table, folds=5, validation=0.2, seed=0)
-    assert not {"s0_0", "s0_1"} & set(folds["recording_id"])
-    assert folds["recording_id"].n_unique() == 38
-
-
-def test_fewer_subjects_than_folds_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"4 subjects with labels, fewer than splits\.folds = 5"):
-        splits.make_folds(index(BALANCED[:4]), folds=5, validation=0.2, seed=0)
-
-
-def audit(indices: dict[str, pl.DataFrame], folds: dict[str, pl.DataFrame]) -> dict[str, object]:
+def audit(
+    indices: dict[str, pl.DataFrame],
+    folds: dict[str, pl.DataFrame],
+    *,
+    flaws: Any = (),
+    **changes: Any,
+) -> dict[str, Any]:
+    asked = PAPER.model_copy(update=changes)
     return splits.audit_all(
-        indices=indices, folds=folds, corpora={"mvp": (), "videomae": tuple(indices)}
+        indices=indices,
+        folds=folds,
+        rules={d: protocols.rules(t, splits=asked, flaws=flaws) for d, t in indices.items()},
+        corpora={"mvp": (), "videomae": tuple(indices)},
     )
+
+
+def made(**asked: Any) -> Two:
+    indices = {"a": index(BALANCED, "a"), "b": index(BALANCED, "b")}
+    return indices, {d: make(table, **asked) for d, table in indices.items()}
 
 
 @pytest.fixture
-def two() -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    indices = {"a": index(BALANCED, "a"), "b": index(BALANCED, "b")}
-    make = splits.make_folds
-    return indices, {d: make(t, folds=5, validation=0.2, seed=0) for d, t in indices.items()}
+def two() -> Two:
+    return made()
 
 
-def test_honest_folds_pass_and_are_counted(two: tuple[dict[str, pl.DataFrame], ...]) -> None:
-    report = audit(*two)
-    assert report["b"]["videomae"][4] == {  # type: ignore[index]
+def swapped(folds: pl.DataFrame, recording: str, fold: int, role: str) -> pl.DataFrame:
+    """The folds with another role for one recording."""
+    here = (pl.col("fold") == fold) & (pl.col("recording_id") == recording)
+    return folds.with_columns(pl.when(here).then(pl.lit(role)).otherwise("role").alias("role"))
+
+
+def test_honest_folds_pass_and_are_counted(two: Two) -> None:
+    assert audit(*two)["b"]["videomae"][4] == {
         "fold": 4,
         "test_subjects": 2,
         "fitted_on_subjects": {"pretrain": 16, "train": 6, "validation": 2},
         "shared": 0,
+        "shared_stimuli": 4,
+        "protocol": "grouped",
+        "flaws": [],
     }
 
 
-def test_a_subject_on_both_sides_is_refused(two: tuple[dict[str, pl.DataFrame], ...]) -> None:
+@pytest.mark.parametrize("protocol", ["loso", "repeated", "stimulus"])
+def test_every_protocol_passes_its_own_audit(protocol: str) -> None:
+    report = audit(*made(protocol=protocol), protocol=protocol)
+    reports = [fold for of_set in report.values() for each in of_set.values() for fold in each]
+    assert all(fold["shared"] == 0 for fold in reports)
+    stimuli = {fold["shared_stimuli"] for fold in reports}
+    assert stimuli == ({0} if protocol == "stimulus" else {4})
+
+
+def test_a_subject_on_both_sides_is_refused(two: Two) -> None:
     indices, folds = two
-    tested = folds["a"].filter(pl.col("fold") == 2, pl.col("role") == "test")["recording_id"][0]
-    here = (pl.col("fold") == 2) & (pl.col("recording_id") == tested)
-    leaky = pl.when(here).then(pl.lit("train")).otherwise("role").alias("role")
-    with pytest.raises(splits.LeakageError, match="a, fold 2: train sees 1 test subjects"):
-        audit(indices, {**folds, "a": folds["a"].with_columns(leaky)})
+    a = folds["a"].filter(pl.col("fold") == 2)
+    seen, tested = (a.filter(pl.col("role") == role)["subject"][0] for role in ("train", "test"))
+    subject = pl.col("subject").replace(tested, seen)
+    leaky = {**folds, "a": folds["a"].with_columns(subject)}
+    with pytest.raises(splits.LeakageError, match=rf"train sees 1 test subjects \[\('a', '{seen}"):
+        audit(indices, leaky)
 
 
-def test_a_copied_video_is_refused(two: tuple[dict[str, pl.DataFrame], ...]) -> None:
+def test_a_copied_video_is_refused(two: Two) -> None:
     indices, folds = two
     tested = {d: set(splits.with_role(folds[d], 0, "test")["subject"]) for d in folds}
     other = next(s for s in indices["b"]["subject"] if s not in tested["b"]).removeprefix("b")
@@ -111,12 +84,56 @@ def test_a_copied_video_is_refused(two: tuple[dict[str, pl.DataFrame], ...]) -> 
         audit({**indices, "b": indices["b"].with_columns(copied)}, folds)
 
 
-def test_the_owners_split_is_the_one_fold() -> None:
-    roles = ["train", "validation", "test", "train"] * 10
-    table = index(BALANCED).with_columns(split=pl.Series(roles))
-    folds = splits.make_folds(table, folds=5, validation=0.2, seed=0)
-    assert folds["fold"].unique().to_list() == [0]
-    assert (
-        folds.sort("recording_id")["role"].to_list()
-        == table.sort("recording_id")["split"].to_list()
+def test_a_stimulus_on_both_sides_is_refused_where_stimuli_must_be_new(two: Two) -> None:
+    """The paper's folds share no subject, but all films: not what protocol `stimulus` promises."""
+    with pytest.raises(splits.LeakageError, match="a, fold 0: train sees 4 test stimuli"):
+        audit(*two, protocol="stimulus")
+
+
+def test_trial_level_folds_pass_only_on_request_and_are_marked() -> None:
+    flawed = made(flaws=["trial_level"])
+    with pytest.raises(splits.LeakageError, match=r"train sees \d test subjects"):
+        audit(*flawed)
+    (first, *_) = audit(*flawed, flaws=["trial_level"])["a"]["mvp"]
+    assert first["shared"] > 0
+    assert first["flaws"] == ["trial_level"]
+
+
+def test_not_even_the_flaw_lets_a_copy_of_a_test_recording_pass() -> None:
+    indices, folds = made(flaws=["trial_level"])
+    fold = folds["a"].filter(pl.col("fold") == 0)
+    seen, tested = (
+        fold.filter(pl.col("role") == role)["recording_id"][0].removeprefix("a").replace("_", "-")
+        for role in ("train", "test")
     )
+    copied = pl.col("video_sha256").replace(f"a-video-{seen}", f"a-video-{tested}")
+    with pytest.raises(splits.LeakageError, match="1 files with the content of a test recording"):
+        audit({**indices, "a": indices["a"].with_columns(copied)}, folds, flaws=["trial_level"])
+
+
+def test_a_recording_that_is_tested_too_often_is_an_error(two: Two) -> None:
+    indices, folds = two
+    trained = splits.with_role(folds["a"], 0, "train")["recording_id"][0]
+    with pytest.raises(splits.ProtocolError, match=rf"a: \['{trained}'\] are not tested 1 times"):
+        audit(indices, {**folds, "a": swapped(folds["a"], trained, 0, "test")})
+
+
+def test_a_recording_that_is_never_tested_is_an_error(two: Two) -> None:
+    indices, folds = two
+    tested = splits.with_role(folds["a"], 0, "test")["recording_id"][0]
+    with pytest.raises(splits.ProtocolError, match=rf"a: \['{tested}'\] are not tested 1 times"):
+        audit(indices, {**folds, "a": swapped(folds["a"], tested, 0, "train")})
+
+
+def test_several_subjects_in_a_fold_are_not_leave_one_out(two: Two) -> None:
+    with pytest.raises(splits.ProtocolError, match=r"a, folds \[0, 1, 2, 3, 4\]: several"):
+        audit(*two, protocol="loso")
+
+
+def test_a_set_with_fewer_folds_gives_the_others_all_that_it_has() -> None:
+    """Leaving one of 10 and one of 6 subjects out: folds 6 to 9 test nobody of the second set."""
+    indices = {"a": index(BALANCED, "a"), "b": index(BALANCED[:6], "b")}
+    folds = {d: make(table, protocol="loso") for d, table in indices.items()}
+    seen = splits.pretraining_list(folds, ["a", "b"], fold=8)
+    assert seen["dataset"].value_counts().sort("dataset")["count"].to_list() == [36, 24]
+    assert audit(indices, folds, protocol="loso")["a"]["videomae"][8]["shared"] == 0
