@@ -7,6 +7,7 @@ class is made; that is why 20,000 swaps take milliseconds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -67,13 +68,9 @@ def paired_permutation(
     metric over all subjects. Drawn swaps count the observed one too (Phipson and Smyth 2010), so
     that p is never 0.
     """
-    n_subjects = a.shape[1]
-    exact = 2**n_subjects <= n_permutations
-    if exact:
-        swapped = np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1
-    else:
-        swapped = np.random.default_rng(seed).integers(0, 2, (n_permutations, n_subjects))
-    moved = swapped.astype(np.float64) @ (b - a)  # (n_repeats, n_swaps, 4)
+    swapped = _swaps(a.shape[1], n_permutations=n_permutations, seed=seed)
+    exact = len(swapped) == 2 ** a.shape[1]
+    moved = swapped @ (b - a)  # (n_repeats, n_swaps, 4)
     total_a, total_b = a.sum(axis=1, keepdims=True), b.sum(axis=1, keepdims=True)
     differences = score(total_a + moved, metric) - score(total_b - moved, metric)
     observed = score(total_a, metric) - score(total_b, metric)
@@ -81,9 +78,20 @@ def paired_permutation(
     if exact:
         # Nobody swapped and everybody swapped are always among the extreme.
         return Permutation(n_extreme / len(swapped), 2 / len(swapped), exact=True)
-    return Permutation(
-        (n_extreme + 1) / (n_permutations + 1), 1 / (n_permutations + 1), exact=False
-    )
+    n_swaps = len(swapped) + 1
+    return Permutation((n_extreme + 1) / n_swaps, 1 / n_swaps, exact=False)
+
+
+@lru_cache(maxsize=8)  # every pair of systems is swapped alike
+def _swaps(n_subjects: int, *, n_permutations: int, seed: int) -> Floats:
+    """1 where a subject's systems change places: (n_swaps, n_subjects), read-only."""
+    if 2**n_subjects <= n_permutations:
+        swapped = np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1
+    else:
+        swapped = np.random.default_rng(seed).integers(0, 2, (n_permutations, n_subjects))
+    swaps: Floats = swapped.astype(np.float64)
+    swaps.flags.writeable = False
+    return swaps
 
 
 def resampled_difference(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,15 @@ BETTER, WORSE, EQUIVALENT = "better", "worse", "equivalent"
 NOT_DISTINGUISHABLE, NOT_COMPARABLE = "not distinguishable", "not comparable"
 P_VALUES = ("p", "p_equivalence", "p_folds")
 NAN = float("nan")
+
+
+class Shared(NamedTuple):
+    """What two systems both predicted, of one target."""
+
+    systems: tuple[str, str]
+    rows: pl.DataFrame  # recording_id, subject, fold, label, a, b (scores)
+    a: Floats  # significance.subject_counts
+    b: Floats
 
 
 def compare(
@@ -56,19 +65,17 @@ def compare(
         "confidence": evaluation.confidence,
         "margin": evaluation.margin,
     }
+    share = tested_over_fitted(folds)
     for target in TARGETS:
         rows = {system: table.filter(target=target) for system, table in predictions.items()}
-        both = {
-            (a, b): _both(rows[a], rows[b], f"{a} and {b}") for a, b in combinations(predictions, 2)
-        }
+        shared = [_shared(a, b, rows) for a, b in combinations(predictions, 2)]
         found[target] = {
             name: family(
                 [
-                    {"systems": list(pair)}
-                    | _pair(joined, metric, evaluation, seed)
+                    _over_subjects(pair, metric, evaluation, seed)
                     # A fold of one person often has one class: its F1 is no score.
-                    | {"p_folds": _over_folds(joined, metric, folds) if by_fold else NAN}
-                    for pair, joined in both.items()
+                    | {"p_folds": _over_folds(pair, metric, share) if by_fold else NAN}
+                    for pair in shared
                 ],
                 evaluation,
             )
@@ -132,33 +139,43 @@ def _check_folds(system: str, predicted: pl.DataFrame, folds: pl.DataFrame) -> N
         )
 
 
-def _both(a: pl.DataFrame, b: pl.DataFrame, names: str) -> pl.DataFrame:
-    """What both predicted, of one target: recording_id, subject, fold, label, a, b (scores)."""
+def _shared(a: str, b: str, rows: Mapping[str, pl.DataFrame]) -> Shared:
+    """What systems a and b both predicted, of one target."""
     keys = ["recording_id", "fold"]
-    other = b.select(*keys, pl.col("score").alias("b"), pl.col("label").alias("label_of_b"))
-    joined = a.rename({"score": "a"}).join(other, on=keys, how="inner", validate="1:1")
+    other = rows[b].select(*keys, pl.col("score").alias("b"), pl.col("label").alias("label_of_b"))
+    joined = rows[a].rename({"score": "a"}).join(other, on=keys, how="inner", validate="1:1")
     odd = joined.filter(pl.col("label") != pl.col("label_of_b"))["recording_id"]
     if len(odd):
-        raise EvaluationError(f"{names} know other labels of {odd.unique().sort().to_list()[:5]}")
-    return joined.select("recording_id", "subject", "fold", "label", "a", "b")
+        raise EvaluationError(f"{a} and {b} know other labels of {sorted(set(odd))[:5]}")
+    return Shared((a, b), joined, _counts(joined, "a"), _counts(joined, "b"))
 
 
-def _pair(both: pl.DataFrame, metric: Metric, evaluation: Evaluation, seed: int) -> Pair:
+def _counts(joined: pl.DataFrame, system: str) -> Floats:
+    if joined.is_empty():
+        return np.zeros((1, 0, 4))
+    recordings, scores = by_repeat(joined.with_columns(pl.col(system).alias("score")))
+    labels, subjects = recordings["label"].to_numpy(), recordings["subject"].to_numpy()
+    return significance.subject_counts(labels, scores, subjects)
+
+
+def _over_subjects(pair: Shared, metric: Metric, evaluation: Evaluation, seed: int) -> Pair:
     """Scores, their difference with its interval, and p values over subjects."""
-    sizes: Pair = {
-        "n_recordings": both["recording_id"].n_unique(),
-        "n_subjects": both["subject"].n_unique(),
+    about: Pair = {
+        "systems": list(pair.systems),
+        "n_recordings": pair.rows["recording_id"].n_unique(),
+        "n_subjects": pair.a.shape[1],
     }
-    if both.is_empty():
+    if pair.rows.is_empty():
         unknown = ("difference", "low", "high", "p", "smallest_p", "p_equivalence")
-        return sizes | {"scores": [NAN, NAN]} | dict.fromkeys(unknown, NAN)
-    a, b = (_counts(both, system) for system in ("a", "b"))
-    n_draws = evaluation.permutations
-    test = significance.paired_permutation(a, b, metric, n_permutations=n_draws, seed=seed)
-    resampled = significance.resampled_difference(a, b, metric, n_resamples=n_draws, seed=seed)
+        return about | {"scores": [NAN, NAN]} | dict.fromkeys(unknown, NAN)
+    draws = evaluation.permutations
+    test = significance.paired_permutation(pair.a, pair.b, metric, n_permutations=draws, seed=seed)
+    resampled = significance.resampled_difference(
+        pair.a, pair.b, metric, n_resamples=draws, seed=seed
+    )
     low, high = interval(resampled, confidence=evaluation.confidence)
-    scores = [float(significance.score(of.sum(axis=1), metric)) for of in (a, b)]
-    return sizes | {
+    scores = [float(significance.score(of.sum(axis=1), metric)) for of in (pair.a, pair.b)]
+    return about | {
         "scores": scores,
         "difference": scores[0] - scores[1],
         "low": low,
@@ -169,20 +186,12 @@ def _pair(both: pl.DataFrame, metric: Metric, evaluation: Evaluation, seed: int)
     }
 
 
-def _counts(both: pl.DataFrame, system: str) -> Floats:
-    recordings, scores = by_repeat(both.with_columns(pl.col(system).alias("score")))
-    labels, subjects = recordings["label"].to_numpy(), recordings["subject"].to_numpy()
-    return significance.subject_counts(labels, scores, subjects)
-
-
-def _over_folds(both: pl.DataFrame, metric: Metric, folds: pl.DataFrame) -> float:
+def _over_folds(pair: Shared, metric: Metric, share: float) -> float:
     """p of the corrected resampled t-test, over the folds in which both predicted something."""
-    of_fold = np.equal.outer(both["fold"].unique().to_numpy(), both["fold"].to_numpy())
-    labels = both["label"].to_numpy()
-    a, b = (
-        metric(labels, both[system].to_numpy(), of_fold.astype(np.float64)) for system in ("a", "b")
-    )
-    return significance.corrected_resampled_t(a - b, test_share=tested_over_fitted(folds))
+    folds, labels = pair.rows["fold"].to_numpy(), pair.rows["label"].to_numpy()
+    of_fold = np.equal.outer(np.unique(folds), folds).astype(np.float64)
+    a, b = (metric(labels, pair.rows[name].to_numpy(), of_fold) for name in ("a", "b"))
+    return significance.corrected_resampled_t(a - b, test_share=share)
 
 
 def _rounded(value: Any) -> Any:

@@ -111,6 +111,7 @@ def stage_run(
             "system": system,
             "git_revision": _revision(),
             **_origin(dataset),
+            **_flaws(stage, dataset),
             **_dependency_hashes(stage, name),
         },
     }
@@ -177,6 +178,21 @@ def _origin(dataset: str) -> dict[str, str]:
         return {}
     synthetic = pl.read_parquet(index, columns=["synthetic"])["synthetic"].any()
     return {"data": "twin" if synthetic else "real"}
+
+
+def _flaws(stage: str, name: str) -> dict[str, str]:
+    """Which flaws were asked for, of a stage that rests on a verdict of the audit."""
+    import yaml
+
+    pipeline = Path("dvc.yaml")
+    entry = yaml.safe_load(pipeline.read_text())["stages"][stage] if pipeline.exists() else {}
+    deps = entry.get("do", entry).get("deps", [])
+    if not any(Path(dep).parent == paths.verdict(name).parent for dep in deps):
+        return {}
+    verdict = next(p for p in map(paths.verdict, (name, f"pretrain-{name}")) if p.exists())
+    rules = json.loads(verdict.read_text())["rules"].values()
+    flaws = sorted({flaw for of_set in rules for flaw in of_set["flaws"]})
+    return {"flaws": ", ".join(flaws) or "none"}
 
 
 def _revision() -> str:

@@ -35,6 +35,9 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("datasets.deap.part", "long", "'long'; deap has ['null', 'original']"),
         ("datasets.sample.part", "long", "'long'; bids has ['null']"),
         ("twins.deap.effect", 1.5, "twins.deap.effect: Input should be less than or equal to 1"),
+        ("splits.protocol", "losocv", "splits.protocol: Input should be 'grouped', 'loso'"),
+        ("flaws", ["window_overlap"], "flaws.0: Input should be 'trial_level'"),
+        ("evaluation.margin", 5.0, "evaluation.margin: Input should be less than 1"),
         ("trained_on", ["deep"], "trained_on names ['deep']"),
         ("pretraining", "kinetics", "pretraining names kinetics"),
         ("models.tiny.mvp.heads", 7, "dim = 64 is not a multiple of heads = 7"),
@@ -53,6 +56,15 @@ def test_wrong_param_names_its_key(
     with pytest.raises(ParamsError) as error:
         load(content, tmp_path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("protocol", ["loso", "stimulus"])
+def test_trials_cannot_be_dealt_out_where_subjects_are(
+    content: dict[str, Any], tmp_path: Path, protocol: str
+) -> None:
+    content["flaws"], content["splits"]["protocol"] = ["trial_level"], protocol
+    with pytest.raises(ParamsError, match=f"trial_level.* splits.protocol = {protocol}"):
+        load(content, tmp_path)
 
 
 def test_missing_param_names_its_key(content: dict[str, Any], tmp_path: Path) -> None:

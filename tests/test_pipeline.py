@@ -26,7 +26,7 @@ SMALL = {
     "models.tiny.videomae.pretrain": {"epochs": 1},
     "models.tiny.videomae.finetune": {"epochs": 1},
     "splits": {"folds": 2},
-    "evaluation": {"bootstrap": 50},
+    "evaluation": {"bootstrap": 50, "permutations": 50},
     "max_failed": 0.5,
 }
 
@@ -93,7 +93,8 @@ def written(cache: Path) -> dict[str, int]:
 def test_every_result_is_there_and_says_that_it_is_synthetic(project: Path) -> None:
     results = sorted(path.name for path in (project / "results").glob("*-*.json"))
     systems = ("majority", "mlp", "mvp", "stratified", "svm", "videomae")
-    assert results == [f"{d}-{s}.json" for d in ("amigos", "deap") for s in systems]
+    of_set = sorted(("comparisons", *systems))
+    assert results == [f"{d}-{s}.json" for d in ("amigos", "deap") for s in of_set]
     page = (project / "results/report.html").read_text()
     assert "AMIGOS and DEAP are synthetic twins" in page
     assert str(project) not in page

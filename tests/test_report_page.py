@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pipeline_lib import schema
+from pipeline_lib.comparison import family
 from pipeline_lib.evaluation import summarise
 from pipeline_lib.params import Evaluation
 from pipeline_lib.report import figures, page, real
@@ -20,6 +21,7 @@ from pipeline_lib.splits import Rules
 
 RNG = np.random.default_rng(0)
 N_FRAMES = 36
+EVALUATION = Evaluation(bootstrap=100, permutations=100, confidence=0.95, margin=0.05)
 
 
 def rows(schema_, *rows_):
@@ -55,9 +57,14 @@ def results():
             for target in schema.TARGETS
         ),
     )
-    evaluation = Evaluation(bootstrap=100, permutations=100, confidence=0.95, margin=0.05)
     rules = Rules("grouped", (), times_tested=1)
-    return summarise(predictions, evaluation=evaluation, seed=0, synthetic=True, rules=rules)
+    return summarise(predictions, evaluation=EVALUATION, seed=0, synthetic=True, rules=rules)
+
+
+def comparisons():
+    families = {target: {"weighted_f1": family([], EVALUATION)} for target in schema.TARGETS}
+    rules = {"protocol": "grouped", "flaws": []}
+    return {"confidence": 0.95, "margin": 0.05} | rules | families
 
 
 def curves():
@@ -121,6 +128,7 @@ def trained(*, synthetic=True):
         threshold=4.5,
         effect=0.9 if synthetic else None,
         results={"mvp": results(), "videomae": results(), "majority": results()},
+        comparisons=comparisons(),
         curves={"mvp": curves()},
     )
 

@@ -11,10 +11,11 @@ from pipeline_lib.report import ledgers, markup, results, timing
 from pipeline_lib.report.published import MODALITIES, SYSTEMS, TABLE_3, TABLE_4
 
 
-def summary(mean, *, value=0.8, low=0.7, high=0.9):
+def summary(mean, *, value=0.8, low=0.7, high=0.9, headline="folds", flaws=()):
     pooled = {name: {"value": value, "low": low, "high": high} for name in results.METRICS}
     scores = {"folds": {"mean": mean, "std": 0.05}, "pooled": pooled}
-    return {"confidence": 0.95, "valence": scores, "arousal": scores}
+    rules = {"headline": headline, "flaws": list(flaws)}
+    return {"confidence": 0.95, "valence": scores, "arousal": scores} | rules
 
 
 def rows(html):
@@ -54,6 +55,14 @@ def test_a_system_without_a_published_row_gets_its_own():
     assert [row[0] for row in table[-2:]] == [["SVM", "(HC", "feat)"], ["Majority", "class"]]
     assert table[-1][1] == ["ours"]
     assert {cell[0] for cell in table[-1][2:]} == {"50"}
+
+
+def test_folds_of_one_person_are_not_quoted_and_flaws_are_marked():
+    alone = {"mvp": summary(0.6, headline="pooled", flaws=["trial_level"])}
+    table = rows(results.table_4("deap", alone, synthetic=True, effect=None))
+    ours = next(row for row in table if row[1][0] == "ours,")
+    assert ours[1] == ["ours,", "synthetic", "twin;", "FLAWED", "on", "request:", "trial_level"]
+    assert ours[6] == ["80", "70", "&ndash;", "90"]
 
 
 def test_undefined_scores_are_dashes():

@@ -10,8 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
+import yaml
 
-from pipeline_lib import tracking
+from pipeline_lib import paths, tables, tracking
 from pipeline_lib.params import load_params
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -65,6 +66,27 @@ def test_a_stage_hangs_below_its_execution_and_a_fold_below_its_stage(here: Path
     (model,) = here.glob("mlartifacts/models/*/artifacts/MLmodel")
     assert "signature" in model.read_text()
     assert list(here.glob(".cache/*.pt")) == []
+
+
+@pytest.mark.parametrize("stage", ["train", "pretrain"])
+def test_runs_on_flawed_folds_are_tagged(here: Path, stage: str) -> None:
+    deps = {
+        "train": ["data/audit/${item.dataset}.json"],
+        "pretrain": ["data/audit/pretrain-x.json"],
+    }
+    (here / "dvc.yaml").write_text(
+        yaml.safe_dump({"stages": {stage: {"deps": deps[stage]}, "ingest": {"deps": ["data/raw"]}}})
+    )
+    name = "pretrain-both" if stage == "pretrain" else "deap"
+    rules = {"deap": {"flaws": ["trial_level"]}, "amigos": {"flaws": []}}
+    tables.write_json({"rules": rules}, paths.verdict(name))
+    for each in (stage, "ingest"):
+        run_name = name.removeprefix("pretrain-")
+        with tracking.stage_run(each, run_name, experiment="test", params={}) as run:
+            pass
+        assert run.process.wait() == 0
+    assert runs()[f"{stage}@{run_name}"].data.tags["flaws"] == "trial_level"
+    assert "flaws" not in runs()[f"ingest@{run_name}"].data.tags
 
 
 def test_results_stand_in_the_run_of_the_execution_too(here: Path) -> None:

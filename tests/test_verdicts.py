@@ -7,7 +7,9 @@ import pytest
 
 from pipeline_lib import paths, tables, verdicts
 from pipeline_lib.schema import FOLDS
-from pipeline_lib.splits import LeakageError
+from pipeline_lib.splits import LeakageError, Rules
+
+GROUPED = Rules("grouped", (), times_tested=1)
 
 
 def write_folds(dataset: str, role: str) -> None:
@@ -20,8 +22,8 @@ def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for dataset in ("amigos", "deap"):
         write_folds(dataset, "test")
-        verdicts.clear(dataset, [dataset])
-    verdicts.clear("pretrain-both", ["deap", "amigos"])
+        verdicts.clear(dataset, {dataset: GROUPED})
+    verdicts.clear("pretrain-both", {"deap": GROUPED, "amigos": GROUPED})
 
 
 @pytest.mark.parametrize("verdict", ["deap", "pretrain-both"])
@@ -39,6 +41,12 @@ def test_folds_that_changed_since_are_refused(verdict: str) -> None:
 def test_other_folds_of_one_set_leave_the_verdict_on_the_other_as_it_was() -> None:
     before = paths.verdict("amigos").read_bytes()
     write_folds("deap", "train")
-    verdicts.clear("deap", ["deap"])
-    verdicts.clear("amigos", ["amigos"])
+    verdicts.clear("deap", {"deap": GROUPED})
+    verdicts.clear("amigos", {"amigos": GROUPED})
     assert paths.verdict("amigos").read_bytes() == before
+
+
+def test_a_verdict_tells_the_rules_and_the_flaws() -> None:
+    flawed = Rules("repeated", ("trial_level",), times_tested=3)
+    verdicts.clear("deap", {"deap": flawed})
+    assert verdicts.followed_rules("deap") == flawed

@@ -1,6 +1,8 @@
 """Print the results and where to look next: `python -m pipeline_lib.report.console`."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,21 +16,29 @@ def main() -> None:
     for column in ("data set", "data", "system", "recordings", *TARGETS):
         table.add_column(column, justify="left" if column in ("data set", "system") else "right")
     for path in sorted(paths.RESULTS.glob("*-*.json")):
-        result = json.loads(path.read_text())
         dataset, _, system = path.stem.partition("-")
-        scores = [result[target]["folds"] for target in TARGETS]
+        if path == paths.comparisons(dataset):
+            continue
+        result = json.loads(path.read_text())
         table.add_row(
             dataset,
-            "synthetic" if result["synthetic"] else "real",
+            ", ".join(["synthetic" if result["synthetic"] else "real", *result["flaws"]]),
             system,
             str(result["n_recordings"]),
-            *(f"{score['mean']:.2f} ± {score['std']:.2f}" for score in scores),
+            *(_score(result[target], result["headline"]) for target in TARGETS),
         )
     console = Console()
     console.print(table)
     console.print(f"Report: {paths.REPORT} (open it in a browser)")
     console.print("Runs:   `make ui` opens MLflow")
     console.print("Next:   `dvc exp run -S models.tiny.mvp.depth=4`, then `dvc exp show`")
+
+
+def _score(of_target: Mapping[str, Any], headline: str) -> str:
+    """Folds of one person have no score of their own: then that of all recordings at once."""
+    if headline == "pooled":
+        return f"{of_target['pooled']['weighted_f1']['value']:.2f}, pooled"
+    return f"{of_target['folds']['mean']:.2f} ± {of_target['folds']['std']:.2f}"
 
 
 if __name__ == "__main__":

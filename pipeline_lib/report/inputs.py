@@ -49,6 +49,7 @@ def trained(
         threshold=threshold,
         effect=twins[dataset].effect if index["synthetic"].any() else None,
         results={s: json.loads(paths.result(dataset, s).read_text()) for s in systems},
+        comparisons=json.loads(paths.comparisons(dataset).read_text()),
         curves={s: tables.read_table(paths.history(dataset, s), HISTORY) for s in by_epochs},
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib.report import contact_sheet, figures, ledgers, real, results
+from pipeline_lib.report import comparisons, contact_sheet, figures, ledgers, real, results
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
 from pipeline_lib.report.style import CSS
 from pipeline_lib.report.timing import timing_table
@@ -46,6 +46,7 @@ class Trained:
     threshold: float  # rating <= threshold is label 0
     effect: float | None  # planted in a synthetic twin; None: not known, as in real data
     results: Mapping[str, results.Summary]  # system -> content of results/D-S.json
+    comparisons: comparisons.Comparisons  # content of results/D-comparisons.json
     curves: Mapping[str, pl.DataFrame]  # system -> schema.HISTORY, of those trained by epochs
 
     @property
@@ -203,6 +204,7 @@ def _result(name: str, of_set: Trained, corpus: str) -> str:
             f"<h3>{escape(name.upper())}: valence from raw video (Table 3)</h3>{table_3}"
             "<p class='note'>KAD: Kinetics-400, AMIGOS and DEAP.</p>"
         )
+    parts.append(comparisons.section(name, of_set.comparisons))
     parts.append(
         f"<details><summary>{escape(name.upper())}: all scores of our systems</summary>"
         f"{results.metrics_table(of_set.results)}</details>"

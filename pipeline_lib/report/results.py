@@ -71,7 +71,7 @@ def table_3(dataset: str, result: Summary | None, *, corpus: str, synthetic: boo
     if result is not None:
         what = markup.cells([escape(corpus), "none: fine-tuned at once"], kind="name")
         rows.append(
-            f'<tr class="ours">{what}<td class="from">{_ours_on(synthetic)}</td>'
+            f'<tr class="ours">{what}<td class="from">{_ours_on(synthetic, result["flaws"])}</td>'
             f"<td>{_our_score(result, 'valence')}</td></tr>"
         )
     return markup.table(head, rows)
@@ -116,7 +116,7 @@ def _ours(name: str, result: Summary, *, synthetic: bool, title: str) -> str:
         for modality in MODALITIES
         for target in TARGETS
     ]
-    return _row_4("ours", title, _ours_on(synthetic), scores)
+    return _row_4("ours", title, _ours_on(synthetic, result["flaws"]), scores)
 
 
 def _best(effect: float) -> str:
@@ -142,8 +142,9 @@ def _published_on(dataset: str) -> str:
     return f"published, real {dataset.upper()}"
 
 
-def _ours_on(synthetic: bool) -> str:
-    return "ours, synthetic twin" if synthetic else "ours"
+def _ours_on(synthetic: bool, flaws: Sequence[str]) -> str:
+    source = "ours, synthetic twin" if synthetic else "ours"
+    return f"{source}; FLAWED on request: {', '.join(flaws)}" if flaws else source
 
 
 def _plus_minus(score: Score) -> str:
@@ -151,9 +152,14 @@ def _plus_minus(score: Score) -> str:
 
 
 def _our_score(result: Summary, target: str) -> str:
-    """Mean and deviation over folds; below, the interval of all folds at once."""
+    """Mean and deviation over folds; below, the interval of all folds at once.
+
+    All folds at once stand above too where a fold is too small for a score of its own.
+    """
     folds, pooled = result[target]["folds"], result[target]["pooled"]["weighted_f1"]
     score = f"{100 * folds['mean']:.0f} ± {100 * folds['std']:.0f}"
+    if result["headline"] == "pooled":
+        score = f"{100 * pooled['value']:.0f}"
     if pooled["low"] is None:
         return score
     value, low, high = (100 * pooled[key] for key in ("value", "low", "high"))
