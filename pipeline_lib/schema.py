@@ -150,14 +150,14 @@ FEATURES: Schema = {  # one row per recording
     "arousal_label": pl.Int8,
 }
 
-FOLDS: Schema = {  # one row per fold and recording
+FOLDS: Schema = {  # one row per fold and recording that has a role in it
     "fold": pl.Int32,
     "recording_id": pl.String,
     "subject": pl.String,
     "role": pl.String,  # train | validation | test
 }
 
-PREDICTIONS: Schema = {  # out of fold: each recording once a target
+PREDICTIONS: Schema = {  # out of fold: each recording once a target, and once a repeat
     "recording_id": pl.String,
     "subject": pl.String,
     "fold": pl.Int32,

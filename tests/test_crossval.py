@@ -37,6 +37,14 @@ def test_scores_meet_their_own_labels_and_folds() -> None:
     ]
 
 
+def test_repeats_predict_a_recording_several_times() -> None:
+    again = FOLDS.with_columns(pl.col("fold") + 2)
+    tables = {k: scores(name, 0.1 * k) for k, name in enumerate(("a_1", "b_1", "a_1", "b_1"))}
+    table = crossval.predictions(tables, pl.concat([FOLDS, again]), LABELS)
+    found = table.filter(target="valence").select("recording_id", "fold", "label").rows()
+    assert found == [("a_1", 0, 1), ("a_1", 2, 1), ("b_1", 1, 0), ("b_1", 3, 0)]
+
+
 def test_what_was_left_out_has_its_reason() -> None:
     predicted = crossval.predictions({0: scores("a_1", 0.2)}, FOLDS, LABELS)
     ledger = crossval.ledger(FOLDS, predicted, {"b_1": "no video"})
