@@ -19,6 +19,13 @@ COLOURS = {
     "not distinguishable": MUTED,
     "not comparable": MUTED,
 }
+FOLLOWED_BY = {
+    "better": "than",
+    "worse": "than",
+    "equivalent": "to",
+    "not distinguishable": "from",
+    "not comparable": "with",
+}
 REVERSED = {"better": "worse", "worse": "better"}
 PROTOCOLS = {
     "grouped": "folds by subject",
@@ -94,9 +101,7 @@ def _verdicts(pairs: Sequence[Pair]) -> str:
             for verdict in shown
         ]
         rows.append(f"<tr>{markup.cells([_title(system), *named], kind='name')}</tr>")
-    titles = [
-        v if v.startswith("not") else f"{v} {'to' if v == 'equivalent' else 'than'}" for v in shown
-    ]
+    titles = [f"{verdict} {FOLLOWED_BY[verdict]}" for verdict in shown]
     return markup.table(markup.head(["System", *titles], []), rows)
 
 
