@@ -68,25 +68,27 @@ def test_a_stage_hangs_below_its_execution_and_a_fold_below_its_stage(here: Path
     assert list(here.glob(".cache/*.pt")) == []
 
 
-@pytest.mark.parametrize("stage", ["train", "pretrain"])
-def test_runs_on_flawed_folds_are_tagged(here: Path, stage: str) -> None:
+def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
     deps = {
         "train": ["data/audit/${item.dataset}.json"],
-        "pretrain": ["data/audit/pretrain-x.json"],
+        "pretrain": ["data/audit/pretrain-${key}.json"],
+        "ingest": ["data/raw"],
     }
-    (here / "dvc.yaml").write_text(
-        yaml.safe_dump({"stages": {stage: {"deps": deps[stage]}, "ingest": {"deps": ["data/raw"]}}})
-    )
-    name = "pretrain-both" if stage == "pretrain" else "deap"
+    stages = {stage: {"deps": of_stage} for stage, of_stage in deps.items()}
+    (here / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     rules = {"deap": {"flaws": ["trial_level"]}, "amigos": {"flaws": []}}
-    tables.write_json({"rules": rules}, paths.verdict(name))
-    for each in (stage, "ingest"):
-        run_name = name.removeprefix("pretrain-")
-        with tracking.stage_run(each, run_name, experiment="test", params={}) as run:
+    for verdict in ("deap", "pretrain-both"):
+        tables.write_json({"rules": rules}, paths.verdict(verdict))
+    for stage, name in (("ingest", "deap"), ("train", "deap"), ("pretrain", "both")):
+        with tracking.stage_run(stage, name, experiment="test", params={}) as run:
             pass
         assert run.process.wait() == 0
-    assert runs()[f"{stage}@{run_name}"].data.tags["flaws"] == "trial_level"
-    assert "flaws" not in runs()[f"ingest@{run_name}"].data.tags
+    tags = {name: run.data.tags.get("flaws") for name, run in runs().items() if "@" in name}
+    assert tags == {
+        "ingest@deap": None,
+        "train@deap": "trial_level",
+        "pretrain@both": "trial_level",
+    }
 
 
 def test_results_stand_in_the_run_of_the_execution_too(here: Path) -> None:
