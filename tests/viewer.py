@@ -42,7 +42,7 @@ def record(root: Path, asset, *, offset: float, pulse: float, openface: bool = T
 def faces(video: Path, model: Path) -> list[dict]:
     """Landmarks of two frames a second."""
     with face_tracker(model, quiet=True) as detect:
-        rows = list(measure(video, detect, fps=2.0))
+        rows = [row for row, _ in measure(video, detect, fps=2.0)]
     return [
         {"frame": row["frame"], "time": row["timestamp"], "success": bool(row["success"])}
         | {name: row.get(name) for name in LANDMARKS}
