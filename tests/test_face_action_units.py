@@ -17,9 +17,10 @@ from scipy.spatial.transform import Rotation
 
 from pipeline_lib.face import feature_extraction, geometry
 from pipeline_lib.face.action_units import COEFFICIENTS, UNITS, measures
-from pipeline_lib.face.landmarker import Face, face_tracker
+from pipeline_lib.face.landmarker import Face
 from pipeline_lib.face.neutral import score
 from pipeline_lib.face.second_pass import BATCH, with_action_units
+from pipeline_lib.face.tracking import follower
 from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES
 
 Asset = Callable[[str], Path]
@@ -267,8 +268,8 @@ class Clip:
 
 
 def extracted(asset: Asset, name: str, *, fps: float | None = None) -> Clip:
-    with face_tracker(asset("face_landmarker"), quiet=True) as detect:
-        frames = feature_extraction.measure(asset(name), detect, fps=fps)
+    with follower(asset("face_landmarker"), quiet=True) as follow:
+        frames = feature_extraction.measure(asset(name), follow, fps=fps)
         return Clip(pl.DataFrame(list(with_action_units(frames))))
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from pipeline_lib import params, tables
 from pipeline_lib.datasets.bids import adapter
 from pipeline_lib.face.feature_extraction import measure
-from pipeline_lib.face.landmarker import face_tracker
+from pipeline_lib.face.tracking import follower
 from pipeline_lib.schema import LANDMARKS, OPENFACE, SIGNALS
 from pipeline_lib.twins.bids import writer
 from pipeline_lib.twins.plan import Trial
@@ -41,8 +41,8 @@ def record(root: Path, asset, *, offset: float, pulse: float, openface: bool = T
 
 def faces(video: Path, model: Path) -> list[dict]:
     """Landmarks of two frames a second."""
-    with face_tracker(model, quiet=True) as detect:
-        rows = [row for row, _ in measure(video, detect, fps=2.0)]
+    with follower(model, quiet=True) as follow:
+        rows = [row for row, _ in measure(video, follow, fps=2.0)]
     return [
         {"frame": row["frame"], "time": row["timestamp"], "success": bool(row["success"])}
         | {name: row.get(name) for name in LANDMARKS}

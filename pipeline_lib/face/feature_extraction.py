@@ -11,10 +11,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline_lib import paths
 from pipeline_lib.face import gaze, pose
 from pipeline_lib.face.landmarker import (
-    Detect,
     DetectionError,
     Face,
     SetupError,
@@ -24,8 +26,11 @@ from pipeline_lib.face.landmarker import (
 from pipeline_lib.face.landmarks import ibug68
 from pipeline_lib.face.openface_csv import GROUPS, write_csv
 from pipeline_lib.face.second_pass import with_action_units
+from pipeline_lib.face.tracking import Follower, follower
 from pipeline_lib.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
+
+Floats = npt.NDArray[np.float64]
 
 COMMAND = "pipeline_lib.face.feature_extraction"
 
@@ -57,8 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) -> str:
     """Write a video's CSV; returns what is wrong with the video, "" if nothing."""
     try:
-        with face_tracker(model, quiet=options.q) as detect:
-            frames = measure(video, detect, fps=options.fps)
+        with follower(model, quiet=options.q) as follow:
+            frames = measure(video, follow, fps=options.fps)
             write_csv(with_action_units(frames), csv, options=options.groups)
     except VideoError as error:
         return str(error)
@@ -68,31 +73,47 @@ def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) ->
 
 
 def measure(
-    video: Path, detect: Detect, *, fps: float | None
+    video: Path, follow: Follower, *, fps: float | None
 ) -> Iterator[tuple[dict[str, float], Face | None]]:
-    """Yield one row a frame, in OpenFace's columns and units; without a face only its keys.
+    """Yield one row a frame, in OpenFace's columns and units; without success only its keys.
 
     With each row goes its face, of which face/second_pass.py makes the action units.
 
     fps : Hz, of the frames to read; None reads all
     """
     indices = None if fps is None else at_rate(packet_times(video), fps=fps).tolist()
+    eyes = gaze.AHEAD
     for frame in read_frames(video, indices=indices):
-        face = detect(frame)
+        sighting = follow(frame)
+        row = {
+            "frame": frame.index + 1,
+            "timestamp": frame.time,
+            "confidence": sighting.confidence,
+            "success": float(sighting.face is not None),
+        }
+        if sighting.face is None:
+            eyes = gaze.AHEAD
+            yield row, None
+            continue
+        rotation = pose.rotation(sighting.face.transform)
+        seen = gaze.in_head(sighting.face.points, rotation)
+        eyes = gaze.keep_closed(seen, sighting.face.blendshapes, before=eyes)
         height, width, _ = frame.rgb.shape
-        # MediaPipe tells no confidence of a face that it found.
-        found = 0.0 if face is None else 1.0
-        keys = {"frame": frame.index + 1, "timestamp": frame.time}
-        measured = {} if face is None else describe(face, width=width, height=height)
-        yield {**keys, "confidence": found, "success": found, **measured}, face
+        measured = describe(sighting.face, rotation, eyes, width=width, height=height)
+        yield row | measured, sighting.face
 
 
-def describe(face: Face, *, width: int, height: int) -> dict[str, float]:
-    """OpenFace's measurements, but for action units, of a face in a picture of this size in px."""
-    rotation = pose.rotation(face.transform)
+def describe(
+    face: Face, rotation: Floats, eyes: Floats, *, width: int, height: int
+) -> dict[str, float]:
+    """OpenFace's measurements, but for action units, of a face in a picture of this size in px.
+
+    rotation : (3, 3) of the head
+    eyes     : (2, 3), gaze in the head's axes
+    """
     landmarks = ibug68(face.points)
     translation = pose.translation(face.transform, landmarks, width=width, height=height)
-    directions = gaze.directions(face.points, rotation)
+    directions = eyes @ rotation.T
     return {
         **dict(zip(GAZE_VECTORS, directions.ravel(), strict=True)),
         **dict(zip(GAZE_ANGLES, gaze.angles(directions), strict=True)),

@@ -4,14 +4,14 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib.face.deferred import defer
+from pipeline_lib.face.deferred import deferred
 from pipeline_lib.video.decode import Frame
 
 Floats = npt.NDArray[np.float64]
@@ -57,13 +57,13 @@ def face_tracker(model: Path, *, quiet: bool) -> Iterator[Detect]:
     what was read before it. Raises SetupError if the model cannot be loaded.
     """
     # A third of the start-up, and MediaPipe only draws with it.
-    defer("cv2", "matplotlib", "matplotlib.pyplot")
-    from mediapipe.tasks.python import BaseOptions
-    from mediapipe.tasks.python.vision import (
-        FaceLandmarker,
-        FaceLandmarkerOptions,
-        RunningMode,
-    )
+    with deferred("cv2", "matplotlib", "matplotlib.pyplot"):
+        from mediapipe.tasks.python import BaseOptions
+        from mediapipe.tasks.python.vision import (
+            FaceLandmarker,
+            FaceLandmarkerOptions,
+            RunningMode,
+        )
 
     options = FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(model)),
@@ -72,7 +72,7 @@ def face_tracker(model: Path, *, quiet: bool) -> Iterator[Detect]:
         output_facial_transformation_matrixes=True,
     )
     try:
-        with _silence() if quiet else nullcontext():
+        with silenced(quiet):
             landmarker = FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError, OSError) as error:
         raise SetupError(
@@ -80,8 +80,24 @@ def face_tracker(model: Path, *, quiet: bool) -> Iterator[Detect]:
         ) from None
     try:
         yield _detector(landmarker)
+    except DetectionError:
+        _close_failed(landmarker)
+        raise
     finally:
         landmarker.close()
+
+
+def _close_failed(landmarker: "FaceLandmarker") -> None:  # type: ignore[name-defined]  # noqa: F821
+    """End what has refused a frame; afterwards its own close() has nothing left to do.
+
+    That one tells of the failure once more and leaves its threads running, for which Python
+    would wait forever at its exit.
+    """
+    with suppress(RuntimeError):
+        landmarker.close()
+    landmarker._handle = None
+    landmarker._dispatcher.close()
+    landmarker._lib.close()
 
 
 def _detector(landmarker: "FaceLandmarker") -> Detect:  # type: ignore[name-defined]  # noqa: F821
@@ -111,8 +127,11 @@ def _detector(landmarker: "FaceLandmarker") -> Detect:  # type: ignore[name-defi
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silenced(quiet: bool) -> Iterator[None]:
     """Keep a C++ library from writing to standard error, which no option of its own does."""
+    if not quiet:
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
