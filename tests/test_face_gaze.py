@@ -114,12 +114,16 @@ def test_a_turned_picture_of_a_face_turns_pose_and_gaze(
     straight = first_face([picture] * 2, model)
     start = pose.rotation(straight.transform)
     eyes = directions(straight.points, start)
-    off_pose, off_gaze = [], []
+    off_pose, off_gaze, raw = [], [], []
     for turning in (turn(yaw=-20), turn(yaw=20), turn(pitch=-20), turn(pitch=20)):
         face = first_face([turned(picture, straight.points, turning)] * 2, model)
         rotation = pose.rotation(face.transform)
+        unscaled = Rotation.from_matrix(face.transform[:3, :3] @ straight.transform[:3, :3].T)
+        raw.append(np.degrees(np.abs(unscaled.as_rotvec()).max()) / 20)
         error = Rotation.from_matrix(rotation @ start.T @ turning.T)
         off_pose.append(np.degrees(error.magnitude()))
         off_gaze.append(apart(directions(face.points, rotation), eyes @ turning.T))
+    assert np.mean(raw[:2]) == pytest.approx(0.67, abs=0.15)  # what MediaPipe's own matrix tells
+    assert np.mean(raw[2:]) == pytest.approx(0.8, abs=0.15)
     assert np.mean(off_pose) < 7
     assert np.mean(off_gaze) < 8

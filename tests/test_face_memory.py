@@ -30,7 +30,7 @@ def test_memory_does_not_grow_with_the_video(asset: Asset, tmp_path: Path) -> No
 
 
 def test_the_report_gives_memory_and_time_by_part() -> None:
-    moments = [Moment(video=6.0 * i, clock=0.02 * i, rss=200.0 + (i > 5)) for i in range(10)]
+    moments = [Moment(video=6.0 * i, busy=0.02 * i, rss=200.0 + (i > 5)) for i in range(10)]
     _, first, second = report(moments, n_parts=2).splitlines()
     assert first.split() == ["0.4", "5", "200", "20.0"]
     assert second.split() == ["0.9", "5", "201", "20.0"]

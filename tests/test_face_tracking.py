@@ -10,13 +10,16 @@ from face_clips import (
     altered,
     black,
     covered,
+    first_face,
     pictures,
     resized,
     side_by_side,
     sightings,
     success,
+    turned,
 )
 from PIL import Image, ImageFilter
+from scipy.spatial.transform import Rotation
 
 from pipeline_lib.face.confidence import SUCCESS_ABOVE
 from pipeline_lib.face.detector import face_detector
@@ -145,6 +148,15 @@ def test_a_face_half_out_of_the_picture_is_no_success(
         "bottom": lambda p: p[:185],
     }[edge]
     assert not any(success(altered(man[:N], lambda p: np.ascontiguousarray(cut(p))), model))
+
+
+def test_a_face_turned_to_the_side_is_no_success(man: list[Picture], model: Path) -> None:
+    points = first_face(man[:1], model).points
+    seen = {}
+    for yaw in (-60, -20, 20, 60):
+        rotation = Rotation.from_euler("y", yaw, degrees=True).as_matrix()
+        (seen[yaw],) = success([turned(man[0], points, rotation)], model)
+    assert seen == {-60: False, -20: True, 20: True, 60: False}
 
 
 @pytest.mark.parametrize("swapped", [False, True])

@@ -38,6 +38,8 @@ def score(picture: Picture, points: Floats, detect_all: DetectAll) -> float:
 def share_inside(points: Floats, *, width: int, height: int) -> float:
     """Share of the landmarks (n, n_axes), px, that lie in the picture."""
     x, y = points[:, 0], points[:, 1]
+    if x.min() >= 0 and x.max() < width and y.min() >= 0 and y.max() < height:
+        return 1.0  # nearly always, and thrice as fast
     return float(np.mean((x >= 0) & (x < width) & (y >= 0) & (y < height)))
 
 

@@ -1,4 +1,4 @@
-"""Memory and time per frame of the embedded extractor over one long video.
+"""Memory and CPU time per frame of the embedded extractor over one long video.
 
     python -m pipeline_lib.face.memory VIDEO [--minutes 30] [--fps 5] [--model FILE]
 
@@ -31,7 +31,7 @@ class Moment:
     """After one row of the CSV."""
 
     video: float  # s, of the frame
-    clock: float  # s
+    busy: float  # s, of computing by all threads, which other programs do not slow
     rss: float  # MiB
 
 
@@ -58,11 +58,11 @@ def repeat(video: Path, out: Path, *, seconds: float) -> None:
 
 
 def curve(video: Path, model: Path, *, fps: float | None) -> list[Moment]:
-    """Extract a video and note after every frame, and at the end, when that was and the memory."""
+    """Extract a video and note after every frame, and at the end, the time and the memory."""
     moments: list[Moment] = []
 
     def note(video: float) -> None:
-        moments.append(Moment(video, time.perf_counter(), _rss()))
+        moments.append(Moment(video, time.process_time(), _rss()))
 
     def watched(
         frames: Iterable[tuple[Mapping[str, float], Face | None]],
@@ -79,14 +79,14 @@ def curve(video: Path, model: Path, *, fps: float | None) -> list[Moment]:
 
 
 def report(moments: Sequence[Moment], *, n_parts: int = N_PARTS) -> str:
-    """The curve in words: time in the video, resident memory, ms a frame, by part."""
-    lines = [f"{'to minute':>10}{'frames':>8}{'RSS, MiB':>10}{'ms/frame':>10}"]
+    """The curve in words: time in the video, resident memory, ms of CPU a frame, by part."""
+    lines = [f"{'to minute':>10}{'frames':>8}{'RSS, MiB':>10}{'CPU ms/frame':>14}"]
     parts = np.array_split(np.arange(len(moments)), n_parts)
     for part in (part for part in parts if len(part) > 1):
         first, last = moments[part[0]], moments[part[-1]]
         rss = max(moments[i].rss for i in part)
-        speed = 1000 * (last.clock - first.clock) / (len(part) - 1)
-        lines.append(f"{last.video / 60:>10.1f}{len(part):>8}{rss:>10.0f}{speed:>10.1f}")
+        speed = 1000 * (last.busy - first.busy) / (len(part) - 1)
+        lines.append(f"{last.video / 60:>10.1f}{len(part):>8}{rss:>10.0f}{speed:>14.1f}")
     return "\n".join(lines) + "\n"
 
 

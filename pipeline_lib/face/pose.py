@@ -10,9 +10,9 @@ _FLIP = np.diag([1.0, -1.0, -1.0])
 _MEDIAPIPE_FIELD_OF_VIEW = np.deg2rad(63.0)  # vertical, of its face geometry
 _MM_PER_CM = 10.0
 
-# MediaPipe's matrix turns less than the head: by 0.6 of what real faces are turned by as rendered
-# meshes (tests/face_meshes.py), and by 0.8 where they nod. Rolls are right.
-GAIN = np.array([1.25, 1.6, 1.0])
+# MediaPipe's matrix turns less than the head: by two thirds of what real faces are turned by as
+# rendered meshes (tests/test_face_gaze.py), and by 0.8 where they nod. Rolls are right.
+GAIN = np.array([1.25, 1.5, 1.0])
 _STEEPEST = np.deg2rad(89.0)
 
 # OpenFace's model of the head is smaller, and so nearer: from its real output for one clip.

@@ -7,7 +7,7 @@ passed over. They are given up, and whoever is largest is followed, after a cut 
 or once they have been away for as long as they had been there, at least 2 s and at most 10 s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib.face import confidence
+from pipeline_lib.face import confidence, scene
 from pipeline_lib.face.detector import Box, DetectAll, Picture, face_detector
 from pipeline_lib.face.landmarker import Detect, Face, face_tracker
 from pipeline_lib.video.decode import Frame
@@ -27,14 +27,8 @@ PATIENCE = (2.0, 10.0)  # s, least and most
 RECHECK = 1.0  # s after which confidence is measured anew though the face looks the same
 CHANGED = 0.35  # of a glimpse, in its contrast: a covered half is 0.44 and above
 
-# How far a face can have got, in its own sizes: at once, and for each second that it was away.
-_REACH, _SPEED = 0.75, 2.0
-_GROWTH = 1.5  # factor by which its size can have changed at once; for each second once more
 _DETECTED = 0.83  # size of the detector's box, in the extent of the landmarks
 _LARGER = 1.2  # another face is larger than the tracker's own choice by this factor
-_THUMBNAIL = 24  # px from one sample to the next
-_CUT = 0.8  # share of samples that change in a cut
-_CUT_LEVELS = 20  # of 255, by which they change
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,9 @@ class Follower:
             return self._first(frame)
         if self._is_tracked:
             face = self._detect(frame)
-            if face is not None and _is_reachable(_box(face), person.box, frame.time - person.last):
+            if face is not None and scene.is_reachable(
+                _box(face), person.box, frame.time - person.last
+            ):
                 return face
         return self._search(frame, person)
 
@@ -114,43 +110,45 @@ class Follower:
         if face is None or self._is_tracked:
             return face
         boxes = [box for box in self._detect_all(frame.rgb) if box.score > FOUND_ABOVE]
-        found = [box for box in boxes if _is_reachable(box, _box(face), 0.0)]
+        found = [box for box in boxes if scene.is_reachable(box, _box(face), 0.0)]
         largest = max(boxes, key=lambda box: box.size, default=None)
         if largest is None or not found or largest.size < _LARGER * found[0].size:
             return face
         self._detect(replace(frame, rgb=np.zeros_like(frame.rgb)))  # so that it loses its choice
-        return self._detect(replace(frame, rgb=_without(frame.rgb, largest, boxes)))
+        return self._detect(replace(frame, rgb=scene.without(frame.rgb, largest, boxes)))
 
     def _search(self, frame: Frame, person: _Person) -> Face | None:
         """The person's face, where it can be; whoever else is there is noted."""
         boxes = [box for box in self._detect_all(frame.rgb) if box.score > FOUND_ABOVE]
         away = frame.time - person.last
         known = [
-            (box, _distance(box, person.box), self._distance_to_others(box, frame.time))
+            (box, scene.distance(box, person.box), self._distance_to_others(box, frame.time))
             for box in boxes
         ]
         reached = [
             (near, box)
             for box, near, other in known
-            if near < other and _is_reachable(box, person.box, away)
+            if near < other and scene.is_reachable(box, person.box, away)
         ]
-        if not reached and boxes and _is_cut(person.thumbnail, _thumbnail(frame.rgb)):
+        if not reached and boxes and scene.is_cut(person.thumbnail, scene.thumbnail(frame.rgb)):
             self._forget()
             return self._first(frame)
         chosen = min(reached, key=lambda pair: pair[0])[1] if reached else None
         self._others = [(box, frame.time) for box in boxes if box is not chosen] or self._others
         if chosen is None:
             return None
-        face = self._detect(replace(frame, rgb=_without(frame.rgb, chosen, boxes)))
-        return face if face is not None and _distance(_box(face), chosen) < _REACH else None
+        face = self._detect(replace(frame, rgb=scene.without(frame.rgb, chosen, boxes)))
+        return (
+            face if face is not None and scene.distance(_box(face), chosen) < scene.REACH else None
+        )
 
     def _distance_to_others(self, box: Box, time: float) -> float:
         """In sizes of the face, from the nearest that can be the same; infinite without any."""
         return min(
             (
-                _distance(box, other)
+                scene.distance(box, other)
                 for other, last in self._others
-                if _is_reachable(box, other, time - last)
+                if scene.is_reachable(box, other, time - last)
             ),
             default=np.inf,
         )
@@ -170,7 +168,7 @@ class Follower:
 
     def _remember(self, frame: Frame, box: Box) -> None:
         first = self._person.first if self._person else frame.time
-        self._person = _Person(box, first, frame.time, _thumbnail(frame.rgb))
+        self._person = _Person(box, first, frame.time, scene.thumbnail(frame.rgb))
 
     def _forget(self) -> None:
         self._person, self._is_tracked, self._others = None, False, []
@@ -183,49 +181,6 @@ def _box(face: Face) -> Box:
     return Box(x=float(x), y=float(y), size=_DETECTED * float(max(width, height)), score=1.0)
 
 
-def _distance(box: Box, from_: Box) -> float:
-    return float(np.hypot(box.x - from_.x, box.y - from_.y) / from_.size)
-
-
-def _is_reachable(box: Box, from_: Box, seconds: float) -> bool:
-    """Whether a face can have got from one place to the other in the time."""
-    growth = _GROWTH * (1 + seconds)
-    return (
-        _distance(box, from_) < _REACH + _SPEED * seconds
-        and 1 / growth < box.size / from_.size < growth
-    )
-
-
 def _patience(person: _Person) -> float:
     least, most = PATIENCE
     return min(max(person.last - person.first, least), most)
-
-
-def _without(picture: Picture, chosen: Box, boxes: Sequence[Box]) -> Picture:
-    """The picture with all faces but one blacked out; itself if there is only one."""
-    if len(boxes) == 1:
-        return picture
-    blacked = picture.copy()
-    for box in boxes:
-        if box is not chosen:
-            blacked[_area(box)] = 0
-    blacked[_area(chosen)] = picture[_area(chosen)]
-    return blacked
-
-
-def _area(box: Box) -> tuple[slice, slice]:
-    half = 0.75 * box.size  # forehead and chin lie outside the detector's box
-    low_x, low_y = max(box.x - half, 0), max(box.y - half, 0)
-    return slice(int(low_y), int(box.y + half)), slice(int(low_x), int(box.x + half))
-
-
-def _thumbnail(picture: Picture) -> Picture:
-    return picture[::_THUMBNAIL, ::_THUMBNAIL, 1].copy()
-
-
-def _is_cut(before: Picture, now: Picture) -> bool:
-    """Whether another picture has begun, rather than somebody moved in the same."""
-    if before.shape != now.shape:
-        return True
-    changes = np.abs(now.astype(np.int16) - before) > _CUT_LEVELS
-    return bool(changes.mean() > _CUT)
