@@ -19,6 +19,13 @@ settings.register_profile("explore", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fetch the assets once, before the workers start: commands under test look for them."""
+    if not hasattr(session.config, "workerinput"):
+        for name, asset in load_params().assets.items():
+            provide(name, asset, Path("assets"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest: the worker that has it has nothing else to do."""
     items.sort(key=lambda item: item.path.name != "test_pipeline.py")

@@ -26,7 +26,7 @@ def test_memory_does_not_grow_with_the_video(asset: Asset, tmp_path: Path) -> No
     assert len(moments) == pytest.approx(240, abs=2)
     rss = np.array([moment.rss for moment in moments])
     assert rss[-60:].max() - rss[60:120].max() < 8  # MiB; a frame of 640x360 kept each is 0.7
-    assert rss.max() < 1024
+    assert rss.max() - rss[0] < 300  # above what this process had from tests before
 
 
 def test_the_report_gives_memory_and_time_by_part() -> None:
