@@ -69,4 +69,5 @@ def test_mediapipe_does_not_load_what_it_only_draws_with() -> None:
         "assert 'matplotlib' not in sys.modules\n"
         "import matplotlib.gridspec, cv2; cv2.imread"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
