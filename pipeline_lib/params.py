@@ -214,19 +214,9 @@ class Baselines(Section):
     mlp: MLP
 
 
-class MVP(Section):
-    max_seconds: Positive
-    visual_channels: tuple[Count, ...]
-    physio_channels: tuple[Count, ...]
-    visual_kernels: tuple[Count, ...]
-    physio_kernels: tuple[Count, ...]
-    tokens: Count
-    dim: Count
-    heads: Count
-    depth: Count
-    dropout: Share
-    mask_padding: bool
-    readout: Literal["mean", "cls", "last"]
+class Trained(Section):
+    """How a system is trained; see training.fit."""
+
     epochs: Count
     patience: Count
     batch_size: Count
@@ -236,16 +226,90 @@ class MVP(Section):
     model_config = ConfigDict(strict=False)  # YAML has lists, not tuples
 
     @model_validator(mode="after")
-    def consistent(self) -> Self:
+    def channels_fit(self) -> Self:
+        """What modalities a system sees is known by the names of its keys."""
+        dim, heads = getattr(self, "dim", 1), getattr(self, "heads", 1)
         for name in ("visual", "physio"):
-            channels, kernels = getattr(self, f"{name}_channels"), getattr(self, f"{name}_kernels")
-            if len(channels) != len(kernels):
+            channels = getattr(self, f"{name}_channels", (dim,))
+            if len(channels) != len(getattr(self, f"{name}_kernels", (1,))):
                 raise ValueError(f"{name}_channels and {name}_kernels differ in length")
-            if channels[-1] != self.dim:
-                raise ValueError(f"the last of {name}_channels = {channels[-1]}, not {self.dim}")
-        if self.dim % self.heads:
-            raise ValueError(f"dim = {self.dim} is not a multiple of heads = {self.heads}")
+            if channels[-1] != dim:
+                raise ValueError(f"the last of {name}_channels = {channels[-1]}, not dim = {dim}")
+        if dim % heads:
+            raise ValueError(f"dim = {dim} is not a multiple of heads = {heads}")
         return self
+
+
+class Attention(Trained):
+    """The stack of MVP: backbones to tokens, attention layers, readout."""
+
+    tokens: Count
+    dim: Count
+    heads: Count
+    depth: Count
+    dropout: Share
+    mask_padding: bool
+    readout: Literal["mean", "cls", "last"]
+
+
+class SeesVideo(Attention):
+    visual_channels: tuple[Count, ...]
+    visual_kernels: tuple[Count, ...]
+
+
+class SeesPhysio(Attention):
+    physio_channels: tuple[Count, ...]
+    physio_kernels: tuple[Count, ...]
+
+
+class CrossModal(SeesVideo, SeesPhysio):
+    pass
+
+
+class UniAU(SeesVideo):
+    max_seconds: Positive
+
+
+class UniPhysio(SeesPhysio):
+    max_seconds: Positive
+
+
+class MVP(CrossModal):
+    max_seconds: Positive
+
+
+class MVPCut(CrossModal):
+    segment_seconds: Positive
+
+
+class SelfSupervised(Section):
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+    mask_ratio: Annotated[float, Field(gt=0, lt=1)]
+    span_seconds: Positive
+
+
+class MVPSelfSupervised(MVP):
+    pretrain: SelfSupervised
+
+
+class UniTransformer(Trained):
+    segment_seconds: Positive
+    physio_channels: tuple[Count, ...]
+    physio_kernels: tuple[Count, ...]
+    physio_pool: Count
+    dim: Count
+    heads: Count
+    depth: Count
+    dropout: Share
+
+
+class MultiTransformer(UniTransformer):
+    visual_channels: tuple[Count, ...]
+    visual_kernels: tuple[Count, ...]
+    visual_pool: Count
 
 
 class Pretrain(Section):
@@ -291,6 +355,13 @@ class VideoMAE(Section):
 
 class Models(Section):
     mvp: MVP
+    mvp_10s: MVPCut
+    mvp_tri: MVP
+    mvp_ssl: MVPSelfSupervised
+    uni_au: UniAU
+    uni_physio: UniPhysio
+    uni_transformer: UniTransformer
+    multi_transformer: MultiTransformer
     videomae: VideoMAE
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from pipeline_lib import schema, seeds, tables
 
@@ -175,7 +175,7 @@ def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) ->
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
-        batches = (_to(batch, device) for batch in DataLoader(data, batch_size))
+        batches = (_to(batch, device) for batch in _loader(data, batch_size))
         logits = [model(**_inputs(batch)).double().cpu() for batch in batches]
     scores: Floats = torch.cat(logits).sigmoid().numpy()
     return scores
@@ -183,7 +183,7 @@ def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) ->
 
 def example(data: Dataset[Batch]) -> Batch:
     """The inputs of the first two items, as one batch."""
-    return _inputs(next(iter(DataLoader(data, 2))))
+    return _inputs(next(iter(_loader(data, 2))))
 
 
 def by_role(
@@ -249,11 +249,11 @@ class _Run:
         number = len(self.history) + 1
         torch.manual_seed(seeds.derive(seed, number))  # dropout and masks
         order = torch.Generator().manual_seed(seeds.derive(seed, number))
-        batches = DataLoader(train, batch_size, shuffle=True, generator=order)
+        batches = _loader(train, batch_size, order)
         train_loss = self._train(batches, number)
         validation_loss = None
         if validation is not None:
-            validation_loss = self._validate(DataLoader(validation, batch_size))
+            validation_loss = self._validate(_loader(validation, batch_size))
         best = _is_best(validation_loss, self.history)
         if best:
             self.best = {name: x.detach().clone() for name, x in self.model.state_dict().items()}
@@ -266,9 +266,10 @@ class _Run:
         total = 0.0
         for i, batch in enumerate(batches, start=1):
             value = self.loss(self.model, _to(batch, self.accelerator.device))
-            if not value.isfinite():
+            loss = value.item()
+            if not math.isfinite(loss):
                 raise TrainingError(
-                    f"epoch {number}, batch {i} of {len(batches)}: the loss is {value.item()} at "
+                    f"epoch {number}, batch {i} of {len(batches)}: the loss is {loss} at "
                     f"learning rate {self.scheduler.get_last_lr()[-1]:.3g}; lower learning_rate, "
                     f"or look for NaN and infinity in the data"
                 )
@@ -276,7 +277,7 @@ class _Run:
             self.stepper.step()
             self.stepper.zero_grad()
             self.scheduler.step()
-            total += value.item() * _n_items(batch)
+            total += loss * _n_items(batch)
         return total / _size(batches.dataset)
 
     def _validate(self, batches: DataLoader[Batch]) -> float:
@@ -321,6 +322,22 @@ def _is_best(validation_loss: float | None, history: list[Epoch]) -> bool:
 def _exhausted(history: list[Epoch], patience: int) -> bool:
     """Whether the last `patience` epochs brought nothing better."""
     return len(history) >= patience and not any(epoch.best for epoch in history[-patience:])
+
+
+def _loader(
+    data: Dataset[Batch], batch_size: int, order: torch.Generator | None = None
+) -> DataLoader[Batch]:
+    """Batches in random order, if one is given; data that give whole batches are not collated."""
+    return DataLoader(
+        data, batch_size, shuffle=order is not None, generator=order, collate_fn=_collate
+    )
+
+
+def _collate(items: Batch | list[Batch]) -> Batch:
+    if isinstance(items, dict):
+        return items
+    batch: Batch = default_collate(items)
+    return batch
 
 
 def _inputs(batch: Batch) -> Batch:

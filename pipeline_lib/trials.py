@@ -1,11 +1,12 @@
-"""Recordings as tensors, for the systems that read whole trials of features.
+"""Recordings as tensors, for the systems that read stored features: whole trials.
 
 What is estimated, the scale of the visual features, is estimated on the training fold alone.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +18,27 @@ from pipeline_lib.schema import TARGETS
 from pipeline_lib.training import Batch, Items, TrainingError
 
 Array = npt.NDArray[np.float32]
+Modality = Literal["visual", "physio"]  # columns of FEATURES, and names of a model's inputs
 
 N_VISUAL = 42  # columns of the visual matrix, see schema.VISUAL
 N_PHYSIO = 2  # heart, EDA
+BOTH: tuple[Modality, ...] = ("visual", "physio")
+COUNTS: dict[Modality, str] = {"visual": "n_frames", "physio": "n_times"}
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """What recordings are padded to: known from params, never from the data."""
+    """What recordings are padded to, or cut to: known from params, never from the data."""
 
     frames: int
     times: int
 
     @classmethod
-    def of(cls, max_seconds: float, *, fps: float, sampling_rate: float) -> Self:
-        return cls(math.ceil(max_seconds * fps), math.ceil(max_seconds * sampling_rate))
+    def of(cls, seconds: float, *, fps: float, sampling_rate: float) -> Self:
+        return cls(math.ceil(seconds * fps), math.ceil(seconds * sampling_rate))
+
+    def __getitem__(self, modality: Modality) -> int:
+        return self.frames if modality == "visual" else self.times
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class VisualScale:
 
     @classmethod
     def of(cls, features: pl.DataFrame) -> Self:
-        frames = np.concatenate(_matrices(features, "visual", N_VISUAL))
+        frames = np.concatenate(matrices(features, "visual", N_VISUAL))
         faces = frames[~np.isnan(frames).any(axis=1)].astype(np.float64)
         std = faces.std(axis=0)
         return cls(_single(faces.mean(axis=0)), _single(np.where(std > 0, std, 1)))
@@ -54,52 +61,62 @@ class VisualScale:
         return np.where(np.isnan(z), np.float32(0), z)
 
 
-class Trials(Items):
-    """Recordings as standardised tensors, zero-padded when they are asked for.
+class TensorItems(Items):
+    """Items as rows of tensors that are made once; a batch is picked, not put together."""
 
-    An item: visual (frames, 42), physio (times, 2), n_frames and n_times before padding,
-    labels (2,) in the order of TARGETS. Raises TrainingError if a recording is too long.
-    """
-
-    def __init__(self, features: pl.DataFrame, scale: VisualScale, lengths: Lengths) -> None:
-        _check_lengths(features, lengths)
-        self.recording_ids = features["recording_id"].to_list()
-        self.visual = [scale.apply(x) for x in _matrices(features, "visual", N_VISUAL)]
-        self.physio = [standardise(x) for x in _matrices(features, "physio", N_PHYSIO)]
-        self.labels = features.select(f"{target}_label" for target in TARGETS).to_numpy()
-        self.lengths = lengths
+    def __init__(self, recording_ids: list[str], tensors: Batch) -> None:
+        self.recording_ids = recording_ids
+        self.tensors = tensors
 
     def __len__(self) -> int:
         return len(self.recording_ids)
 
     def __getitem__(self, i: int) -> Batch:
-        return {
-            "visual": _pad(self.visual[i], self.lengths.frames),
-            "physio": _pad(self.physio[i], self.lengths.times),
-            "n_frames": torch.tensor(len(self.visual[i])),
-            "n_times": torch.tensor(len(self.physio[i])),
-            "labels": torch.tensor(self.labels[i], dtype=torch.float32),
-        }
+        return {name: x[i] for name, x in self.tensors.items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """What torch's DataLoader asks for, where it is there: a whole batch."""
+        rows = torch.as_tensor(indices)
+        return {name: x[rows] for name, x in self.tensors.items()}
 
 
-def usable(features: pl.DataFrame) -> pl.DataFrame:
-    """The recordings with video, with both channels whole, and with both labels."""
-    return features.filter(~pl.col("recording_id").is_in([*lacking(features)]))
+class Trials(TensorItems):
+    """Recordings as standardised tensors, zero-padded.
+
+    Of each modality asked for: visual (frames, 42) and n_frames before padding, physio (times, 2)
+    and n_times; and labels (2,) in the order of TARGETS.
+    Raises TrainingError if a recording is too long.
+    """
+
+    def __init__(
+        self,
+        features: pl.DataFrame,
+        scale: VisualScale | None,
+        lengths: Lengths,
+        modalities: tuple[Modality, ...] = BOTH,
+    ) -> None:
+        """scale: of the training fold; needed for `visual`."""
+        tensors: Batch = {}
+        for modality, arrays in standardised(features, scale, modalities).items():
+            _check_lengths(features, modality, lengths[modality])
+            tensors[modality] = pad(arrays, lengths[modality])
+            tensors[COUNTS[modality]] = torch.tensor([len(x) for x in arrays])
+        tensors["labels"] = labels_of(features)
+        super().__init__(features["recording_id"].to_list(), tensors)
 
 
-def lacking(features: pl.DataFrame) -> dict[str, str]:
-    """What the recordings lack that are not usable, by recording_id."""
-    absent = {
-        "no video": pl.col("n_frames") == 0,
-        "not both of heart and EDA": pl.col("n_times") == 0,
-        "a gap in heart or EDA": pl.col("physio").list.eval(~pl.element().is_finite()).list.any(),
-        **{f"no {target} label": pl.col(f"{target}_label").is_null() for target in TARGETS},
-    }
-    said = [pl.when(is_absent).then(pl.lit(what)) for what, is_absent in absent.items()]
-    reasons = features.select(
-        "recording_id", pl.concat_str(said, separator="; ", ignore_nulls=True).alias("reason")
-    )
-    return dict(reasons.filter(pl.col("reason") != "").iter_rows())
+def standardised(
+    features: pl.DataFrame, scale: VisualScale | None, modalities: tuple[Modality, ...]
+) -> dict[Modality, list[Array]]:
+    """Arrays (n_frames, 42) or (n_times, 2) of each recording."""
+    arrays: dict[Modality, list[Array]] = {}
+    if "visual" in modalities:
+        if scale is None:
+            raise ValueError("visual features need the scale of the training fold")
+        arrays["visual"] = [scale.apply(x) for x in matrices(features, "visual", N_VISUAL)]
+    if "physio" in modalities:
+        arrays["physio"] = [standardise(x) for x in matrices(features, "physio", N_PHYSIO)]
+    return arrays
 
 
 def standardise(physio: Array) -> Array:
@@ -112,24 +129,73 @@ def standardise(physio: Array) -> Array:
     return _single((x - x.mean(axis=0)) / np.where(std > 0, std, 1))
 
 
-def _matrices(features: pl.DataFrame, column: str, n_columns: int) -> list[Array]:
-    """The lists of a column of FEATURES as matrices (n_rows, n_columns)."""
-    return [cell.to_numpy().reshape(-1, n_columns) for cell in features[column]]
+def usable(features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH) -> pl.DataFrame:
+    """The recordings with these modalities whole, and with both labels."""
+    return features.filter(~pl.col("recording_id").is_in([*lacking(features, modalities)]))
 
 
-def _check_lengths(features: pl.DataFrame, lengths: Lengths) -> None:
-    limits = {"n_frames": lengths.frames, "n_times": lengths.times}
-    for column, limit in limits.items():
-        for name, length in features.select("recording_id", column).iter_rows():
-            if length > limit:
-                raise TrainingError(
-                    f"{name}: {column} = {length}, above the {limit} that fit into "
-                    f"models.<scale>.mvp.max_seconds; raise it"
-                )
+def with_signals(features: pl.DataFrame, modalities: tuple[Modality, ...]) -> pl.DataFrame:
+    """The recordings with these modalities whole, labelled or not."""
+    return features.filter(~pl.any_horizontal(*_missing(modalities).values()))
 
 
-def _pad(x: Array, length: int) -> Tensor:
-    return torch.from_numpy(np.pad(x, ((0, length - len(x)), (0, 0))))
+def lacking(features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH) -> dict[str, str]:
+    """What the recordings lack that are not usable, by recording_id."""
+    wanting = _missing(modalities) | {
+        f"no {target} label": pl.col(f"{target}_label").is_null() for target in TARGETS
+    }
+    said = [pl.when(is_absent).then(pl.lit(what)) for what, is_absent in wanting.items()]
+    reasons = features.select(
+        "recording_id", pl.concat_str(said, separator="; ", ignore_nulls=True).alias("reason")
+    )
+    return dict(reasons.filter(pl.col("reason") != "").iter_rows())
+
+
+def _missing(modalities: tuple[Modality, ...]) -> dict[str, pl.Expr]:
+    """What may be missing of the modalities -> where it is."""
+    gap = pl.col("physio").list.eval(~pl.element().is_finite()).list.any()
+    of: dict[Modality, dict[str, pl.Expr]] = {
+        "visual": {"no video": pl.col("n_frames") == 0},
+        "physio": {
+            "not both of heart and EDA": pl.col("n_times") == 0,
+            "a gap in heart or EDA": gap.fill_null(False),
+        },
+    }
+    return {what: where for modality in modalities for what, where in of[modality].items()}
+
+
+def matrices(features: pl.DataFrame, column: Modality, n_columns: int) -> list[Array]:
+    """The lists of a column of FEATURES as matrices (n_rows, n_columns); none is empty."""
+    return [
+        np.empty((0, n_columns), np.float32)
+        if cell is None
+        else cell.to_numpy().reshape(-1, n_columns)
+        for cell in features[column]
+    ]
+
+
+def pad(arrays: Sequence[Array], length: int) -> Tensor:
+    """(n_items, length, n_columns), zeros past the end of each."""
+    stacked = torch.zeros(len(arrays), length, arrays[0].shape[1])
+    for row, x in zip(stacked, arrays, strict=True):
+        row[: len(x)] = torch.from_numpy(x)
+    return stacked
+
+
+def labels_of(features: pl.DataFrame) -> Tensor:
+    """(n_items, 2) in the order of TARGETS."""
+    values = features.select(f"{target}_label" for target in TARGETS).to_numpy()
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def _check_lengths(features: pl.DataFrame, modality: Modality, limit: int) -> None:
+    column = COUNTS[modality]
+    for name, length in features.select("recording_id", column).iter_rows():
+        if length > limit:
+            raise TrainingError(
+                f"{name}: {column} = {length}, above the {limit} that fit into "
+                f"models.<scale>.<system>.max_seconds; raise it"
+            )
 
 
 def _single(x: npt.NDArray[np.float64]) -> Array:

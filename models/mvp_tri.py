@@ -1,0 +1,69 @@
+"""MVP with three modalities: heart and EDA apart, and video; the future work of MVP 6.
+
+The paper says no more than "exploiting ECG and EDA data as two separated modalities, fused by a
+transformer model". What differs from MVP, all of it our own design [?]:
+- a backbone for each of heart, EDA and video; heart and EDA have one channel each
+- two streams of queries, heart and EDA. Each reads, in every layer, the tokens of the two other
+  modalities side by side, as crossmodal attention does in Tsai et al., MulT, ACL 2019. Video stays
+  keys and values, as in MVP
+- both streams are read out, concatenated, and a linear layer decides
+"""
+
+from pathlib import Path
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from models.layers import Fusion, physio_backbone, visual_backbone
+from pipeline_lib import feature_training, params, schema
+from pipeline_lib.training import FoldResult
+from pipeline_lib.trials import Lengths
+from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
+
+
+class MVPTri(nn.Module):
+    """Logits (B, 2) of valence and arousal: heart and EDA each query the two others."""
+
+    def __init__(self, config: params.MVP, lengths: Lengths) -> None:
+        super().__init__()
+        self.visual = visual_backbone(config, lengths)
+        self.heart = physio_backbone(config, lengths, n_chans=1)
+        self.eda = physio_backbone(config, lengths, n_chans=1)
+        self.heart_fusion = Fusion(config, cross=True)
+        self.eda_fusion = Fusion(config, cross=True)
+        self.head = nn.Linear(2 * config.dim, len(schema.TARGETS))
+
+    def forward(self, visual: Tensor, physio: Tensor, n_frames: Tensor, n_times: Tensor) -> Tensor:
+        """visual (B, frames, 42), physio (B, times, 2), true lengths (B,) -> logits (B, 2)."""
+        video = self.visual(visual, n_frames)  # each (B, N, D)
+        heart = self.heart(physio[:, :, :1], n_times)
+        eda = self.eda(physio[:, :, 1:], n_times)
+        streams = [self.heart_fusion(heart, eda, video), self.eda_fusion(eda, heart, video)]
+        logits: Tensor = self.head(torch.cat(streams, dim=1))  # (B, 2 D) -> (B, 2)
+        return logits
+
+
+def train_fold(
+    features: pl.DataFrame,
+    fold: pl.DataFrame,
+    *,
+    config: params.MVP,
+    fps: float,
+    sampling_rate: float,
+    seed: int,
+    checkpoint: Path | None,
+) -> FoldResult:
+    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
+    items, lengths = feature_training.whole_trials(
+        config.max_seconds, fps=fps, sampling_rate=sampling_rate
+    )
+    return feature_training.train(
+        features,
+        fold,
+        items=items,
+        build=lambda: MVPTri(config, lengths),
+        config=config,
+        seed=seed,
+        checkpoint=checkpoint,
+    )

@@ -1,0 +1,72 @@
+"""What training has in common for the systems that read stored features.
+
+Each system says which modalities it reads, whether whole or cut, and how its model is built; the
+rest is here: who takes part, what is estimated on whom, the optimiser.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import torch
+from torch import nn
+
+from pipeline_lib import params
+from pipeline_lib.segments import Segments
+from pipeline_lib.training import FoldResult, Items, by_role, fit_fold
+from pipeline_lib.trials import BOTH, Lengths, Modality, Trials, VisualScale, lacking, usable
+
+ToItems = Callable[[pl.DataFrame, VisualScale | None], Items]
+
+
+def whole_trials(
+    seconds: float, *, fps: float, sampling_rate: float, modalities: tuple[Modality, ...] = BOTH
+) -> tuple[ToItems, Lengths]:
+    """Recordings padded to `seconds`, and what that is in frames and samples."""
+    lengths = Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
+    return lambda rows, scale: Trials(rows, scale, lengths, modalities), lengths
+
+
+def segments(
+    seconds: float, *, fps: float, sampling_rate: float, modalities: tuple[Modality, ...] = BOTH
+) -> tuple[ToItems, Lengths]:
+    """Recordings cut into segments of `seconds`, and what that is in frames and samples."""
+
+    def items(rows: pl.DataFrame, scale: VisualScale | None) -> Items:
+        return Segments(rows, scale, seconds, fps=fps, sampling_rate=sampling_rate,
+                        modalities=modalities)  # fmt: skip
+
+    return items, Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
+
+
+def train(
+    features: pl.DataFrame,
+    fold: pl.DataFrame,
+    *,
+    items: ToItems,
+    build: Callable[[], nn.Module],
+    config: params.Trained,
+    seed: int,
+    checkpoint: Path | None,
+    modalities: tuple[Modality, ...] = BOTH,
+) -> FoldResult:
+    """Train on the fold's recordings with role `train`, stop by `validation`, predict `test`.
+
+    features   : schema.FEATURES; what is not `usable` takes no part
+    fold       : schema.FOLDS, the rows of one fold
+    build      : called after torch is seeded
+    checkpoint : see training.fit
+
+    Raises TrainingError if a role has no usable recording or one is too long.
+    """
+    roles = by_role(usable(features, modalities), fold, lacking(features, modalities))
+    scale = VisualScale.of(roles["train"]) if "visual" in modalities else None
+    data = {role: items(rows, scale) for role, rows in roles.items()}
+    torch.manual_seed(seed)
+    model = build()
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    return fit_fold(
+        model, data, optimiser=optimiser, recipe=config, seed=seed, checkpoint=checkpoint
+    )

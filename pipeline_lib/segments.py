@@ -1,0 +1,77 @@
+"""Recordings cut into segments of one length: what 10 s systems read (MVP 2.1, 5.1).
+
+Segments follow each other without overlap, each an item with its trial's labels. What is left at
+the end is covered by a last segment that ends with the recording, so it overlaps the one before:
+every sample is seen, and none is padded. Only a recording shorter than a segment is zero-padded,
+as is a modality where the other one lasts longer.
+"""
+
+import math
+
+import polars as pl
+import torch
+
+from pipeline_lib.training import Batch
+from pipeline_lib.trials import (
+    BOTH,
+    COUNTS,
+    Array,
+    Lengths,
+    Modality,
+    TensorItems,
+    VisualScale,
+    labels_of,
+    pad,
+    standardised,
+)
+
+
+class Segments(TensorItems):
+    """Items as those of `Trials`, of `seconds` each; recording_ids says whose each is.
+
+    A recording is standardised whole, before it is cut.
+    """
+
+    def __init__(
+        self,
+        features: pl.DataFrame,
+        scale: VisualScale | None,
+        seconds: float,
+        *,
+        fps: float,
+        sampling_rate: float,
+        modalities: tuple[Modality, ...] = BOTH,
+    ) -> None:
+        """fps, sampling_rate: Hz."""
+        rates: dict[Modality, float] = {"visual": fps, "physio": sampling_rate}
+        lengths = Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
+        arrays = standardised(features, scale, modalities)
+        lasting = [
+            max(len(arrays[modality][i]) / rates[modality] for modality in modalities)
+            for i in range(features.height)
+        ]
+        starts = [(i, at) for i, whole in enumerate(lasting) for at in cuts(whole, seconds)]
+        tensors: Batch = {}
+        for modality, of_all in arrays.items():
+            rate, length = rates[modality], lengths[modality]
+            cut = [_from(of_all[i], round(at * rate), length) for i, at in starts]
+            tensors[modality] = pad(cut, length)
+            tensors[COUNTS[modality]] = torch.tensor([len(x) for x in cut])
+        whose = torch.tensor([i for i, _ in starts])
+        tensors["labels"] = labels_of(features)[whose]
+        names = features["recording_id"].to_list()
+        super().__init__([names[i] for i, _ in starts], tensors)
+
+
+def cuts(whole: float, seconds: float) -> list[float]:
+    """Where segments of `seconds` start in a recording that lasts `whole`, s.
+
+    >>> cuts(25.0, 10.0)
+    [0.0, 10.0, 15.0]
+    """
+    n_segments = max(1, math.ceil(whole / seconds - 1e-6))  # a sample's share of error in `whole`
+    return [max(0.0, min(i * seconds, whole - seconds)) for i in range(n_segments)]
+
+
+def _from(x: Array, start: int, length: int) -> Array:
+    return x[start : start + length]
