@@ -33,10 +33,27 @@ class MVP(nn.Module):
         self.fusion = Fusion(config, cross=True)
         self.head = nn.Linear(config.dim, len(schema.TARGETS))
 
-    def forward(self, visual: Tensor, physio: Tensor, n_frames: Tensor, n_times: Tensor) -> Tensor:
-        """visual (B, frames, 42), physio (B, times, 2), true lengths (B,) -> logits (B, 2)."""
-        video = self.visual(visual, n_frames)  # (B, N, D)
-        logits: Tensor = self.head(self.fusion(self.physio(physio, n_times), video))
+    def forward(
+        self,
+        visual: Tensor,
+        physio: Tensor,
+        n_frames: Tensor,
+        n_times: Tensor,
+        faces: Tensor | None = None,
+        quality: Tensor | None = None,
+    ) -> Tensor:
+        """visual (B, frames, 42), physio (B, times, 2), true lengths (B,) -> logits (B, 2).
+
+        faces (B, frames), True where there is one, and quality (B, 2) of heart and EDA: channels
+        count by their quality, and video tokens by the share of faces in what they are made of.
+        A recording without video or physiology is then read as far as it goes.
+        """
+        if quality is not None:
+            physio = physio * quality[:, None]  # (B, T, 2) * (B, 1, 2)
+        weights = None if faces is None else self.visual.shares(faces)  # (B, N)
+        video = self.visual(visual, n_frames, faces)  # (B, N, D)
+        tokens = self.physio(physio, n_times)  # (B, N, D)
+        logits: Tensor = self.head(self.fusion(tokens, video, weights=weights))
         return logits
 
 
@@ -66,44 +83,50 @@ class Backbone(nn.Module):
         self.mask_padding = mask_padding
         self.halo = sum(kernel // 2 for kernel in kernels)  # how far a sample is felt
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """x (B, T, C), zero past its lengths (B,)."""
+    def forward(self, x: Tensor, lengths: Tensor, known: Tensor | None = None) -> Tensor:
+        """x (B, T, C), zero past its lengths (B,).
+
+        known (B, T), True where there is something: the rest is masked as padding is.
+        """
         x = x.transpose(1, 2)  # (B, T, C) -> (B, C, T)
         if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-            return self._tokens(x, lengths, x.size(2))  # what is recorded must not hang on lengths
+            return self._tokens(
+                x, lengths, known, x.size(2)
+            )  # what is recorded must not hang on lengths
         step = math.ceil(x.size(2) / N_STEPS)
         ends = (lengths + (step - 1)).div(step, rounding_mode="floor").clamp(min=1) * step
         values = sorted(set(ends.tolist()))
         if len(values) == 1:
-            return self._tokens(x, lengths, values[0])
+            return self._tokens(x, lengths, known, values[0])
         rows = [(ends == end).nonzero().squeeze(1) for end in values]
         tokens = [
-            self._tokens(x[of], lengths[of], end) for of, end in zip(rows, values, strict=True)
+            self._tokens(x[of], lengths[of], known if known is None else known[of], end)
+            for of, end in zip(rows, values, strict=True)
         ]
         return torch.cat(tokens)[torch.cat(rows).argsort()]
 
-    def _tokens(self, x: Tensor, lengths: Tensor, end: int) -> Tensor:
+    def shares(self, known: Tensor) -> Tensor:
+        """known (B, T) -> (B, N), of what each token is made of the share that is known."""
+        weight = self.over_time.weight.detach().abs()  # (N, T)
+        return linear(known.to(weight.dtype), weight / weight.sum(dim=1, keepdim=True))
+
+    def _tokens(self, x: Tensor, lengths: Tensor, known: Tensor | None, end: int) -> Tensor:
         """x (B, C, T) of which nothing lasts beyond `end` -> (B, N, D)."""
         weight = self.over_time.weight  # (N, T)
         n_times = x.size(2)
-        if self.mask_padding:
+        unknown: Tensor | None = None  # (B, 1, T)
+        if known is not None or self.mask_padding:
             x, weight = x[:, :, :end], weight[:, :end]
+            unknown = past_end(x.size(2), lengths) if known is None else ~known[:, None, :end]
         elif (constant := end + self.halo) + 1 + self.halo < n_times:
             x = x[:, :, : constant + 1 + self.halo]
             summed = weight[:, constant : n_times - self.halo].sum(dim=1, keepdim=True)
             edge = weight[:, n_times - self.halo :]
             weight = torch.cat([weight[:, :constant], summed, edge], dim=1)
-        x = self.convolve(x, lengths)  # (B, D, T')
-        return linear(x, weight, self.over_time.bias).transpose(1, 2)  # -> (B, D, N) -> (B, N, D)
-
-    def convolve(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(B, C, T) -> (B, D, T)."""
-        padding = past_end(x.size(2), lengths) if self.mask_padding else None  # (B, 1, T)
         for convolution in self.convolutions:
-            x = convolution(x).relu_()
-            if padding is not None:
-                x = x.masked_fill(padding, 0.0)
-        return x
+            x = convolution(x).relu_()  # (B, D, T')
+            x = x if unknown is None else x.masked_fill(unknown, 0.0)
+        return linear(x, weight, self.over_time.bias).transpose(1, 2)  # -> (B, D, N) -> (B, N, D)
 
 
 class Fusion(nn.Module):
@@ -127,13 +150,16 @@ class Fusion(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
         self.readout = Readout(config.readout, config.dim, config.heads)
 
-    def forward(self, x: Tensor, *contexts: Tensor) -> Tensor:
-        """x (B, N, D) queries, contexts each (B, N, D), none unless `cross` -> (B, D)."""
+    def forward(self, x: Tensor, *contexts: Tensor, weights: Tensor | None = None) -> Tensor:
+        """x (B, N, D) queries, contexts each (B, N, D), none unless `cross` -> (B, D).
+
+        weights (B, M), 0 to 1, of the context's tokens: 0 leaves one out, all 0 reads nothing
+        """
         # Context first: the order of the draws of dropout.
         context = torch.cat([self.place(tokens) for tokens in contexts], 1) if contexts else None
         x = self.place(x)
         for layer in self.layers:
-            x = layer(x, context)
+            x = layer(x, context, weights)
         read: Tensor = self.readout(self.norm(x))
         return read
 
@@ -160,11 +186,21 @@ class AttentionLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """x (B, N, D) queries, context (B, M, D) keys and values -> (B, N, D)."""
+    def forward(self, x: Tensor, context: Tensor | None, weights: Tensor | None = None) -> Tensor:
+        """x (B, N, D) queries, context (B, M, D) keys and values, weights (B, M) -> (B, N, D).
+
+        Attention is multiplied by the weights, then made to sum to 1 again. With weights there
+        is also a zero to attend to, for a recording that has no context at all.
+        """
         query = self.norm_query(x)
         read = query if self.norm_context is None else self.norm_context(context)
-        attended, _ = self.attention(query, read, read, need_weights=False)
+        mask = None
+        if weights is not None:
+            read = torch.cat([read, torch.zeros_like(read[:, :1])], dim=1)  # (B, M + 1, D)
+            bias = nn.functional.pad(weights, (0, 1), value=1.0).log()  # (B, M + 1)
+            heads = self.attention.num_heads
+            mask = bias[:, None].expand(-1, x.size(1), -1).repeat_interleave(heads, dim=0)
+        attended, _ = self.attention(query, read, read, attn_mask=mask, need_weights=False)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feed_forward(x))
         return x

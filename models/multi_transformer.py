@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import SegmentEncoder
-from pipeline_lib import feature_training, params, schema
+from pipeline_lib import feature_training, params, schema, trials
 from pipeline_lib.training import FoldResult
 from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths
-from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
 
 
 class MultiTransformer(nn.Module):
@@ -48,6 +47,11 @@ class MultiTransformer(nn.Module):
         read = torch.cat([self.physio(physio), self.visual(visual)], dim=1)  # (B, 2 D)
         logits: Tensor = self.head(read)
         return logits
+
+
+def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
+    """What the recordings lack that this system cannot use, by recording_id."""
+    return trials.lacking(features)
 
 
 def train_fold(

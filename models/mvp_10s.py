@@ -12,8 +12,10 @@ import polars as pl
 
 from models.layers import MVP
 from pipeline_lib import feature_training, params
+from pipeline_lib.feature_training import (
+    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
+)
 from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
 
 
 def train_fold(
@@ -28,7 +30,10 @@ def train_fold(
 ) -> FoldResult:
     """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
     items, lengths = feature_training.segments(
-        config.segment_seconds, fps=fps, sampling_rate=sampling_rate
+        config.segment_seconds,
+        fps=fps,
+        sampling_rate=sampling_rate,
+        quality=config.quality == "mask",
     )
     return feature_training.train(
         features,
@@ -38,4 +43,5 @@ def train_fold(
         config=config,
         seed=seed,
         checkpoint=checkpoint,
+        any_of_them=config.quality == "mask",
     )

@@ -19,9 +19,11 @@ from torch import Tensor, nn
 
 from models.layers import MVP, Backbone, past_end
 from pipeline_lib import feature_training, params, seeds, trials
+from pipeline_lib.feature_training import (
+    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
+)
 from pipeline_lib.training import Batch, Epoch, FoldResult, fit
 from pipeline_lib.trials import N_PHYSIO, Lengths, Trials
-from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
 
 
 class Reconstruction(nn.Module):
@@ -106,7 +108,7 @@ def train_fold(
 ) -> FoldResult:
     """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
     items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate
+        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=config.quality == "mask"
     )
     training = features.join(fold.filter(role="train"), on="recording_id", how="semi")
     unlabelled = trials.with_signals(training, ("physio",))
@@ -126,5 +128,12 @@ def train_fold(
         return model
 
     return feature_training.train(
-        features, fold, items=items, build=build, config=config, seed=seed, checkpoint=checkpoint
+        features,
+        fold,
+        items=items,
+        build=build,
+        config=config,
+        seed=seed,
+        checkpoint=checkpoint,
+        any_of_them=config.quality == "mask",
     )

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from models.layers import Fusion, physio_backbone, visual_backbone
 from pipeline_lib import feature_training, params, schema
+from pipeline_lib.feature_training import (
+    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
+)
 from pipeline_lib.training import FoldResult
 from pipeline_lib.trials import Lengths
-from pipeline_lib.trials import lacking as lacking  # a system says what it cannot do without
 
 
 class MVPTri(nn.Module):
@@ -34,12 +36,36 @@ class MVPTri(nn.Module):
         self.eda_fusion = Fusion(config, cross=True)
         self.head = nn.Linear(2 * config.dim, len(schema.TARGETS))
 
-    def forward(self, visual: Tensor, physio: Tensor, n_frames: Tensor, n_times: Tensor) -> Tensor:
-        """visual (B, frames, 42), physio (B, times, 2), true lengths (B,) -> logits (B, 2)."""
-        video = self.visual(visual, n_frames)  # each (B, N, D)
+    def forward(
+        self,
+        visual: Tensor,
+        physio: Tensor,
+        n_frames: Tensor,
+        n_times: Tensor,
+        faces: Tensor | None = None,
+        quality: Tensor | None = None,
+    ) -> Tensor:
+        """visual (B, frames, 42), physio (B, times, 2), true lengths (B,) -> logits (B, 2).
+
+        faces (B, frames) and quality (B, 2) as in MVP; heart and EDA weigh by their quality where
+        they are read, too.
+        """
+        video = self.visual(visual, n_frames, faces)  # each (B, N, D)
+        of_heart = of_eda = None  # weights (B, 2 N) of what the stream reads
+        if faces is not None and quality is not None:
+            physio = physio * quality[:, None]
+            heart_weight, eda_weight = (
+                quality[:, i : i + 1].expand(-1, video.size(1)) for i in (0, 1)
+            )
+            shares = self.visual.shares(faces)
+            of_heart = torch.cat([eda_weight, shares], dim=1)
+            of_eda = torch.cat([heart_weight, shares], dim=1)
         heart = self.heart(physio[:, :, :1], n_times)
         eda = self.eda(physio[:, :, 1:], n_times)
-        streams = [self.heart_fusion(heart, eda, video), self.eda_fusion(eda, heart, video)]
+        streams = [
+            self.heart_fusion(heart, eda, video, weights=of_heart),
+            self.eda_fusion(eda, heart, video, weights=of_eda),
+        ]
         logits: Tensor = self.head(torch.cat(streams, dim=1))  # (B, 2 D) -> (B, 2)
         return logits
 
@@ -56,7 +82,7 @@ def train_fold(
 ) -> FoldResult:
     """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
     items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate
+        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=config.quality == "mask"
     )
     return feature_training.train(
         features,
@@ -66,4 +92,5 @@ def train_fold(
         config=config,
         seed=seed,
         checkpoint=checkpoint,
+        any_of_them=config.quality == "mask",
     )

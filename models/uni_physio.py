@@ -4,7 +4,6 @@ What differs from MVP: queries, keys and values are all physiology, so the stack
 layers is a plain transformer encoder. Recordings without video take part.
 """
 
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +15,11 @@ from pipeline_lib.training import FoldResult
 from pipeline_lib.trials import Lengths, Modality
 
 MODALITIES: tuple[Modality, ...] = ("physio",)
-lacking = partial(trials.lacking, modalities=MODALITIES)
+
+
+def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
+    """What the recordings lack that this system cannot use, by recording_id."""
+    return trials.lacking(features, MODALITIES)
 
 
 class UniPhysio(nn.Module):

@@ -7,7 +7,6 @@ pre-training; pre-norm, which trains without a warm-up [?]; one linear head for 
 trial's score is the mean of its segments' probabilities. Recordings without video take part.
 """
 
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +18,11 @@ from pipeline_lib.training import FoldResult
 from pipeline_lib.trials import N_PHYSIO, Lengths, Modality
 
 MODALITIES: tuple[Modality, ...] = ("physio",)
-lacking = partial(trials.lacking, modalities=MODALITIES)
+
+
+def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
+    """What the recordings lack that this system cannot use, by recording_id."""
+    return trials.lacking(features, MODALITIES)
 
 
 class UniTransformer(nn.Module):

@@ -20,23 +20,38 @@ ToItems = Callable[[pl.DataFrame, VisualScale | None], Items]
 
 
 def whole_trials(
-    seconds: float, *, fps: float, sampling_rate: float, modalities: tuple[Modality, ...] = BOTH
+    seconds: float,
+    *,
+    fps: float,
+    sampling_rate: float,
+    modalities: tuple[Modality, ...] = BOTH,
+    quality: bool = False,
 ) -> tuple[ToItems, Lengths]:
     """Recordings padded to `seconds`, and what that is in frames and samples."""
     lengths = Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
-    return lambda rows, scale: Trials(rows, scale, lengths, modalities), lengths
+    return lambda rows, scale: Trials(rows, scale, lengths, modalities, quality=quality), lengths
 
 
 def segments(
-    seconds: float, *, fps: float, sampling_rate: float, modalities: tuple[Modality, ...] = BOTH
+    seconds: float,
+    *,
+    fps: float,
+    sampling_rate: float,
+    modalities: tuple[Modality, ...] = BOTH,
+    quality: bool = False,
 ) -> tuple[ToItems, Lengths]:
     """Recordings cut into segments of `seconds`, and what that is in frames and samples."""
 
     def items(rows: pl.DataFrame, scale: VisualScale | None) -> Items:
         return Segments(rows, scale, seconds, fps=fps, sampling_rate=sampling_rate,
-                        modalities=modalities)  # fmt: skip
+                        modalities=modalities, quality=quality)  # fmt: skip
 
     return items, Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
+
+
+def lacking_of_mvp(features: pl.DataFrame, config: params.CrossModal) -> dict[str, str]:
+    """What the recordings lack that MVP and its kin cannot use, by recording_id."""
+    return lacking(features, any_of_them=config.quality == "mask")
 
 
 def train(
@@ -49,6 +64,7 @@ def train(
     seed: int,
     checkpoint: Path | None,
     modalities: tuple[Modality, ...] = BOTH,
+    any_of_them: bool = False,
 ) -> FoldResult:
     """Train on the fold's recordings with role `train`, stop by `validation`, predict `test`.
 
@@ -56,10 +72,15 @@ def train(
     fold       : schema.FOLDS, the rows of one fold
     build      : called after torch is seeded
     checkpoint : see training.fit
+    any_of_them: recordings of one modality take part, see trials.lacking
 
     Raises TrainingError if a role has no usable recording or one is too long.
     """
-    roles = by_role(usable(features, modalities), fold, lacking(features, modalities))
+    roles = by_role(
+        usable(features, modalities, any_of_them=any_of_them),
+        fold,
+        lacking(features, modalities, any_of_them=any_of_them),
+    )
     scale = VisualScale.of(roles["train"]) if "visual" in modalities else None
     data = {role: items(rows, scale) for role, rows in roles.items()}
     torch.manual_seed(seed)

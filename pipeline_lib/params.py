@@ -263,7 +263,7 @@ class SeesPhysio(Attention):
 
 
 class CrossModal(SeesVideo, SeesPhysio):
-    pass
+    quality: Literal["ignore", "mask"]
 
 
 class UniAU(SeesVideo):

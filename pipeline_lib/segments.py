@@ -11,17 +11,18 @@ import math
 import polars as pl
 import torch
 
-from pipeline_lib.training import Batch
 from pipeline_lib.trials import (
     BOTH,
-    COUNTS,
     Array,
     Lengths,
     Modality,
     TensorItems,
     VisualScale,
+    faces_of,
     labels_of,
     pad,
+    quality_of,
+    stacked,
     standardised,
 )
 
@@ -41,8 +42,9 @@ class Segments(TensorItems):
         fps: float,
         sampling_rate: float,
         modalities: tuple[Modality, ...] = BOTH,
+        quality: bool = False,
     ) -> None:
-        """fps, sampling_rate: Hz."""
+        """fps, sampling_rate: Hz; quality: see Trials, that of heart and EDA is the trial's."""
         rates: dict[Modality, float] = {"visual": fps, "physio": sampling_rate}
         lengths = Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
         arrays = standardised(features, scale, modalities)
@@ -51,13 +53,19 @@ class Segments(TensorItems):
             for i in range(features.height)
         ]
         starts = [(i, at) for i, whole in enumerate(lasting) for at in cuts(whole, seconds)]
-        tensors: Batch = {}
-        for modality, of_all in arrays.items():
-            rate, length = rates[modality], lengths[modality]
-            cut = [_from(of_all[i], round(at * rate), length) for i, at in starts]
-            tensors[modality] = pad(cut, length)
-            tensors[COUNTS[modality]] = torch.tensor([len(x) for x in cut])
+        cut = {
+            modality: [
+                _from(of_all[i], round(at * rates[modality]), lengths[modality]) for i, at in starts
+            ]
+            for modality, of_all in arrays.items()
+        }
+        tensors = stacked(cut, lengths)
         whose = torch.tensor([i for i, _ in starts])
+        if quality:
+            shown = faces_of(features)
+            faces = [_from(shown[i], round(at * fps), lengths.frames) for i, at in starts]
+            tensors["faces"] = pad(faces, lengths.frames).squeeze(2) > 0
+            tensors["quality"] = quality_of(features)[whose]
         tensors["labels"] = labels_of(features)[whose]
         names = features["recording_id"].to_list()
         super().__init__([names[i] for i, _ in starts], tensors)

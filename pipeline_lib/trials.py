@@ -4,7 +4,7 @@ What is estimated, the scale of the visual features, is estimated on the trainin
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -84,7 +84,8 @@ class Trials(TensorItems):
     """Recordings as standardised tensors, zero-padded.
 
     Of each modality asked for: visual (frames, 42) and n_frames before padding, physio (times, 2)
-    and n_times; and labels (2,) in the order of TARGETS.
+    and n_times; and labels (2,) in the order of TARGETS. With `quality` also faces (frames,), True
+    where there is one, and quality (2,) of heart and EDA, 0 bad to 1 good; what is missing is 0.
     Raises TrainingError if a recording is too long.
     """
 
@@ -94,15 +95,29 @@ class Trials(TensorItems):
         scale: VisualScale | None,
         lengths: Lengths,
         modalities: tuple[Modality, ...] = BOTH,
+        *,
+        quality: bool = False,
     ) -> None:
         """scale: of the training fold; needed for `visual`."""
-        tensors: Batch = {}
-        for modality, arrays in standardised(features, scale, modalities).items():
+        for modality in modalities:
             _check_lengths(features, modality, lengths[modality])
-            tensors[modality] = pad(arrays, lengths[modality])
-            tensors[COUNTS[modality]] = torch.tensor([len(x) for x in arrays])
+        arrays = standardised(features, scale, modalities)
+        tensors = stacked(arrays, lengths)
+        if quality:
+            faces = pad(faces_of(features), lengths.frames).squeeze(2) > 0
+            tensors |= {"faces": faces, "quality": quality_of(features)}
         tensors["labels"] = labels_of(features)
         super().__init__(features["recording_id"].to_list(), tensors)
+
+
+def stacked(arrays: Mapping[Modality, Sequence[Array]], lengths: Lengths) -> Batch:
+    """Modalities, then their lengths before padding: the order of a model's arguments."""
+    batch: Batch = {}
+    for modality, of_all in arrays.items():
+        batch[modality] = pad(of_all, lengths[modality])
+    for modality, of_all in arrays.items():
+        batch[COUNTS[modality]] = torch.tensor([len(x) for x in of_all])
+    return batch
 
 
 def standardised(
@@ -122,16 +137,41 @@ def standardised(
 def standardise(physio: Array) -> Array:
     """Zero mean and unit variance for each channel of one recording (n_times, 2).
 
-    MVP 4.2 does not say over what it normalises; one recording at a time leaks nothing.
+    MVP 4.2 does not say over what it normalises; one recording at a time leaks nothing. Missing
+    samples, NaN, become 0, the mean of the others.
     """
+    if not len(physio):
+        return physio
     x = physio.astype(np.float64)
+    known = np.isfinite(x)
+    if not known.all():
+        x = np.where(known, x, _means(x, known))
     std = x.std(axis=0)
     return _single((x - x.mean(axis=0)) / np.where(std > 0, std, 1))
 
 
-def usable(features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH) -> pl.DataFrame:
-    """The recordings with these modalities whole, and with both labels."""
-    return features.filter(~pl.col("recording_id").is_in([*lacking(features, modalities)]))
+def faces_of(features: pl.DataFrame) -> list[Array]:
+    """Of each recording (n_frames, 1), 1 where a face was measured, else 0."""
+    measured = (np.isfinite(x).all(axis=1) for x in matrices(features, "visual", N_VISUAL))
+    return [np.array(faces, np.float32).reshape(-1, 1) for faces in measured]
+
+
+def quality_of(features: pl.DataFrame) -> Tensor:
+    """(n_items, 2) of heart and EDA: as measured, times the share of samples that are there."""
+    there = [
+        np.isfinite(x).mean(axis=0) if len(x) else np.zeros(N_PHYSIO)
+        for x in matrices(features, "physio", N_PHYSIO)
+    ]
+    measured = features.select("heart_quality", "EDA_quality").fill_null(0.0).to_numpy()
+    return torch.tensor(measured * np.stack(there), dtype=torch.float32)
+
+
+def usable(
+    features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH, *, any_of_them: bool = False
+) -> pl.DataFrame:
+    """The recordings with these modalities whole, and with both labels; see `lacking`."""
+    wanting = lacking(features, modalities, any_of_them=any_of_them)
+    return features.filter(~pl.col("recording_id").is_in([*wanting]))
 
 
 def with_signals(features: pl.DataFrame, modalities: tuple[Modality, ...]) -> pl.DataFrame:
@@ -139,11 +179,19 @@ def with_signals(features: pl.DataFrame, modalities: tuple[Modality, ...]) -> pl
     return features.filter(~pl.any_horizontal(*_missing(modalities).values()))
 
 
-def lacking(features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH) -> dict[str, str]:
-    """What the recordings lack that are not usable, by recording_id."""
-    wanting = _missing(modalities) | {
-        f"no {target} label": pl.col(f"{target}_label").is_null() for target in TARGETS
-    }
+def lacking(
+    features: pl.DataFrame, modalities: tuple[Modality, ...] = BOTH, *, any_of_them: bool = False
+) -> dict[str, str]:
+    """What the recordings lack that are not usable, by recording_id.
+
+    any_of_them : one of the modalities is enough, and gaps in the signals are no hindrance
+    """
+    if any_of_them:
+        nothing = pl.all_horizontal(pl.col(COUNTS[modality]) == 0 for modality in modalities)
+        wanting = {"neither video nor signals": nothing}
+    else:
+        wanting = _missing(modalities)
+    wanting |= {f"no {target} label": pl.col(f"{target}_label").is_null() for target in TARGETS}
     said = [pl.when(is_absent).then(pl.lit(what)) for what, is_absent in wanting.items()]
     reasons = features.select(
         "recording_id", pl.concat_str(said, separator="; ", ignore_nulls=True).alias("reason")
@@ -196,6 +244,12 @@ def _check_lengths(features: pl.DataFrame, modality: Modality, limit: int) -> No
                 f"{name}: {column} = {length}, above the {limit} that fit into "
                 f"models.<scale>.<system>.max_seconds; raise it"
             )
+
+
+def _means(x: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """(n_columns,) over what is known; 0 of a column of which nothing is."""
+    means: npt.NDArray[np.float64] = np.where(known, x, 0).sum(axis=0) / known.sum(axis=0).clip(1)
+    return means
 
 
 def _single(x: npt.NDArray[np.float64]) -> Array:

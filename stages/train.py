@@ -41,7 +41,7 @@ def main(dataset: str, system: str) -> None:
             execution=params.execution,
             label=out.name,
         )
-        crossval.write(out, results, folds, features, module.lacking(features))
+        crossval.write(out, results, folds, features, module.lacking(features, config))
         for number, result in results.items():
             save_model(result.model, str(paths.fold(out, number).with_suffix(".safetensors")))
         crossval.log_results(run, results)

@@ -4,7 +4,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -33,7 +32,7 @@ CASES = {
 }
 SMALL = {
     "max_seconds": 10.0,
-    "segment_seconds": 3.0,
+    "segment_seconds": 4.0,
     "visual_channels": (8, 16),
     "visual_kernels": (5, 3),
     "visual_pool": 2,
@@ -49,13 +48,22 @@ SMALL = {
     "batch_size": 8,
 }
 
+NETWORKS = {network: name for name, (network, _) in CASES.items()}.values()
+MASKED = [
+    name
+    for name, section in Models.model_fields.items()
+    if "quality" in section.annotation.model_fields
+]
+
 systems = pytest.mark.parametrize("system", CASES)
 
 
 def small(system: str, **changes: Any) -> Any:
     """The section of params, made small."""
     section = getattr(load_params().models["tiny"], system)
-    sizes = {key: value for key, value in {**SMALL, **changes}.items() if key in section.model_dump()}
+    sizes = {
+        key: value for key, value in {**SMALL, **changes}.items() if key in section.model_dump()
+    }
     return type(section).model_validate(section.model_dump() | sizes)
 
 
@@ -72,7 +80,7 @@ def build(system: str, config: Any, lengths: Lengths) -> torch.nn.Module:
 def batch(system: str, n: int, lengths: Lengths) -> Batch:
     """Recordings of different lengths; only what the system reads."""
     generator = torch.Generator().manual_seed(1)
-    inputs = {}
+    inputs, all_counts = {}, {}
     for name, count, n_steps, n_chans, target in (
         ("visual", "n_frames", lengths.frames, N_VISUAL, "valence"),
         ("physio", "n_times", lengths.times, 2, "arousal"),
@@ -81,8 +89,9 @@ def batch(system: str, n: int, lengths: Lengths) -> Batch:
             counts = torch.linspace(n_steps, n_steps // 2, n).long()
             x = torch.randn(n, n_steps, n_chans, generator=generator)
             past = torch.arange(n_steps) >= counts[:, None]
-            inputs |= {name: x.masked_fill(past[:, :, None], 0.0), count: counts}
-    return inputs
+            inputs[name] = x.masked_fill(past[:, :, None], 0.0)
+            all_counts[count] = counts
+    return inputs | all_counts
 
 
 def run(system: str, features: pl.DataFrame, fold: pl.DataFrame, *,
@@ -171,22 +180,44 @@ def test_a_recording_without_the_other_modality_takes_part(system: str) -> None:
     for target, modality in unseen.items():
         table = without(features, pl.col("recording_id").is_in(test[:2]), modality)
         lost = set(test[:2]) if target in CASES[system][1] else set()
-        assert set(lacking(table)) == lost
+        assert set(lacking(table, small(system))) == lost
         predicted = set(run(system, table, fold, epochs=1).scores["recording_id"])
         assert predicted == set(test) - lost
 
 
+@pytest.mark.parametrize("system", MASKED)
+def test_masked_quality_lets_recordings_of_one_modality_take_part(system: str) -> None:
+    features, fold = planted(n_subjects=8, trials=2)
+    test = fold.filter(role="test")["recording_id"].to_list()
+    table = without(features, pl.col("recording_id") == test[0], "visual")
+    table = without(table, pl.col("recording_id") == test[1], "physio")
+    lacking = import_module(f"models.{system}").lacking
+    assert len(lacking(table, small(system))) == 2
+    assert not lacking(table, small(system, quality="mask"))
+    scores = run(system, table, fold, epochs=1, quality="mask").scores
+    assert set(scores["recording_id"]) == set(test)
+    assert scores["score"].is_finite().all()
+
+
+@pytest.mark.parametrize(
+    ("system", "quality"), [(s, "ignore") for s in NETWORKS] + [("mvp", "mask")]
+)
+def test_a_graph_for_the_registry_can_be_exported(system: str, quality: str) -> None:
+    """MLflow gives the example's values in their order, without their names."""
+    features, fold = planted(n_subjects=7, trials=1)
+    changes = {"quality": "mask"} if quality == "mask" else {}
+    result = run(system, features, fold, epochs=1, depth=1, **changes)
+    example = tuple(result.example.values())
+    program = torch.export.export(result.model.eval(), example)
+    torch.testing.assert_close(program.module()(*example), result.model(**result.example))
+
+
 @systems
 def test_builds_at_the_size_of_the_paper(system: str) -> None:
-    """18 frames and 128 samples a second; the step itself is tested at tiny scale."""
+    """As meta tensors, which have shapes alone."""
     config = getattr(load_params().models["paper"], system)
     lengths = lengths_of(config, fps=18.0, sampling_rate=128.0)
     with torch.device("meta"):
-        model = CASES[system][0](config, lengths)
-        inputs = {
-            name: torch.empty(1, lengths[name], n)  # type: ignore[literal-required]
-            for name, n in (("visual", N_VISUAL), ("physio", 2))
-        }
-    n_weights = sum(p.numel() for p in model.parameters())
-    assert n_weights > 1e6
-    assert np.prod(inputs["physio"].shape) == lengths.times * 2
+        model = build(system, config, lengths)
+    assert sum(p.numel() for p in model.parameters()) > 1e6
+    assert lengths.times == (19904 if hasattr(config, "max_seconds") else 1280)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from pipeline_lib.schema import FEATURES
 from pipeline_lib.training import TrainingError
@@ -71,13 +72,51 @@ def test_padding_follows_the_recording_and_is_not_standardised() -> None:
 @pytest.mark.parametrize(("lengths", "column"), [((1, 9), "n_frames = 2"), ((9, 3), "n_times = 4")])
 def test_longer_recording_names_the_key(lengths: tuple[int, int], column: str) -> None:
     table = features(recording("a", [1, 3]))
-    with pytest.raises(TrainingError, match=rf"a: {column}.*models\.<scale>\.mvp\.max_seconds"):
+    with pytest.raises(
+        TrainingError, match=rf"a: {column}.*models\.<scale>\.<system>\.max_seconds"
+    ):
         Trials(table, VisualScale.of(table), Lengths(*lengths))
 
 
 def test_lengths_come_from_params() -> None:
     lengths = Lengths.of(155.5, fps=18.0, sampling_rate=128.0)
     assert (lengths.frames, lengths.times) == (2799, 19904)
+
+
+def test_a_batch_is_picked_whole_in_the_order_of_a_models_arguments() -> None:
+    table = features(recording("a", [1, 3]), recording("b", [5, 7, 9]))
+    trials = Trials(table, VisualScale.of(table), Lengths(frames=5, times=7), quality=True)
+    batch = trials.__getitems__([1, 0])
+    names = ["visual", "physio", "n_frames", "n_times", "faces", "quality", "labels"]
+    assert list(batch) == names
+    assert batch["n_frames"].tolist() == [3, 2]
+    for i, item in enumerate((trials[1], trials[0])):
+        assert all(torch.equal(batch[name][i], item[name]) for name in names)
+
+
+def test_one_modality_needs_no_more() -> None:
+    table = features(recording("a", []))
+    trials = Trials(table, None, Lengths(frames=5, times=7), ("physio",))
+    assert list(trials[0]) == ["physio", "n_times", "labels"]
+    with pytest.raises(ValueError, match="scale of the training fold"):
+        Trials(table, None, Lengths(frames=5, times=7))
+
+
+def test_quality_says_what_is_there() -> None:
+    """No face, half of the EDA, no heart: weighed, not made up."""
+    gaps = single([math.nan, 10, math.nan, 30, math.nan, math.nan, math.nan, math.nan])
+    row = recording("a", [1, math.nan], physio=gaps, heart_quality=None, EDA_quality=0.8)
+    table = features(row, recording("b", []), recording("c", [1], n_times=0, physio=None))
+    trials = Trials(table, VisualScale.of(table), Lengths(frames=3, times=5), quality=True)
+    assert trials.tensors["faces"].tolist() == [
+        [True, False, False],
+        [False] * 3,
+        [True, False, False],
+    ]
+    np.testing.assert_allclose(trials.tensors["quality"], [[0, 0.4], [1, 1], [0, 0]], rtol=1e-6)
+    z = trials.tensors["physio"][0]
+    assert not z[:, 0].any()
+    np.testing.assert_allclose(z[:4, 1], [-math.sqrt(2), math.sqrt(2), 0, 0], rtol=1e-6)
 
 
 def test_usable_needs_both_modalities_and_both_labels() -> None:
@@ -97,3 +136,8 @@ def test_usable_needs_both_modalities_and_both_labels() -> None:
         "no valence": "no valence label",
         "no arousal": "no arousal label",
     }
+    assert set(lacking(table, ("visual",))) == {"no video", "no valence", "no arousal"}
+    assert set(lacking(table, ("physio",))) == {*lacking(table)} - {"no video"}
+    assert set(lacking(table, any_of_them=True)) == {"no valence", "no arousal"}
+    neither = features(recording("empty", [], n_times=0))
+    assert lacking(neither, any_of_them=True) == {"empty": "neither video nor signals"}

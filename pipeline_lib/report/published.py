@@ -77,6 +77,8 @@ class System:
     title: str
     modalities: tuple[str, ...]  # the columns that it fills
     row: str | None
+    # The row whose column it answers in a table without its own: DEAP's MVP of one modality.
+    elsewhere: str | None = None
 
 
 # The trivial ones look at no input at all, so their score stands in every column.
@@ -84,7 +86,16 @@ SYSTEMS: dict[str, System] = {
     "svm": System("SVM (HC feat)", (BOTH,), "SVM (HC feat)"),
     "mlp": System("MLP (HC feat)", (BOTH,), "MLP (HC feat)"),
     "videomae": System("VideoMAE", (VIDEO,), "VideoMAE"),
+    "uni_transformer": System("UniTransformer", (PHYSIO,), "UniTransformer (adapted)"),
+    "multi_transformer": System("MultiTransformer", (BOTH,), "MultiTransformer (adapted)"),
+    "uni_au": System("UniAUTransformer", (VIDEO,), "UniAUTransformer", elsewhere="MVP"),
+    "uni_physio": System(
+        "UniPhysioTransformer", (PHYSIO,), "UniPhysioTransformer", elsewhere="MVP"
+    ),
+    "mvp_10s": System("MVP (cut input)", (BOTH,), "MVP (10s cut input)"),
     "mvp": System("MVP", (BOTH,), "MVP"),
+    "mvp_tri": System("MVP, three modalities", (BOTH,), None),
+    "mvp_ssl": System("MVP, self-supervised", (BOTH,), None),
     "majority": System("Majority class", MODALITIES, None),
     "stratified": System("Stratified random", MODALITIES, None),
 }
