@@ -13,7 +13,7 @@ import polars as pl
 from pipeline_lib import parallel, paths, tables
 from pipeline_lib.imports import fingerprint
 from pipeline_lib.params import Execution
-from pipeline_lib.schema import HISTORY, LEDGER, PREDICTIONS, TARGETS, validate
+from pipeline_lib.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, TARGETS, validate
 
 if TYPE_CHECKING:
     from pipeline_lib.tracking import Run
@@ -147,7 +147,7 @@ def write(
     labels: pl.DataFrame,
     lacking: Mapping[str, str],
 ) -> None:
-    """Write predictions, ledger and history.
+    """Write predictions, ledger, history, and what was predicted of degraded recordings.
 
     labels  : recording_id, valence_label, arousal_label
     lacking : recording_id -> why the system could not use it
@@ -158,3 +158,25 @@ def write(
     tables.write_table(ledger(folds, predicted, lacking), paths.ledger(out))
     epochs = {number: result.history for number, result in results.items()}
     tables.write_table(history(epochs), out / "history.parquet")
+    less = {n: r.degraded for n, r in results.items() if r.degraded is not None}
+    if less:
+        tables.write_table(degraded(less, folds, labels), out / "degraded.parquet")
+
+
+def degraded(
+    scores: Mapping[int, pl.DataFrame], folds: pl.DataFrame, labels: pl.DataFrame
+) -> pl.DataFrame:
+    """`predictions` for each modality of which a share is missing; schema.DEGRADED."""
+    steps = pl.concat(table.select("modality", "share") for table in scores.values()).unique()
+    tables_of = [
+        predictions(
+            {
+                fold: table.filter(modality=modality, share=share).drop("modality", "share")
+                for fold, table in scores.items()
+            },
+            folds,
+            labels,
+        ).with_columns(pl.lit(modality).alias("modality"), pl.lit(share).alias("share"))
+        for modality, share in sorted(steps.iter_rows())
+    ]
+    return validate(pl.concat(tables_of), DEGRADED, "degraded")

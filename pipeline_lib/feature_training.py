@@ -5,15 +5,16 @@ rest is here: who takes part, what is estimated on whom, the optimiser.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import torch
 from torch import nn
 
-from pipeline_lib import params
+from pipeline_lib import degradation, params
 from pipeline_lib.segments import Segments
-from pipeline_lib.training import FoldResult, Items, by_role, fit_fold
+from pipeline_lib.training import FoldResult, Items, by_role, fit_fold, recording_scores
 from pipeline_lib.trials import BOTH, Lengths, Modality, Trials, VisualScale, lacking, usable
 
 ToItems = Callable[[pl.DataFrame, VisualScale | None], Items]
@@ -74,6 +75,7 @@ def train(
     checkpoint : see training.fit
     any_of_them: recordings of one modality take part, see trials.lacking
 
+    The result also holds what the model says of test recordings with a part missing.
     Raises TrainingError if a role has no usable recording or one is too long.
     """
     roles = by_role(
@@ -88,6 +90,12 @@ def train(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    return fit_fold(
+    result = fit_fold(
         model, data, optimiser=optimiser, recipe=config, seed=seed, checkpoint=checkpoint
     )
+
+    def predict(rows: pl.DataFrame) -> pl.DataFrame:
+        return recording_scores(result.model, items(rows, scale), batch_size=config.batch_size)
+
+    degraded = degradation.scores(roles["test"], modalities, predict, seed=seed)
+    return replace(result, degraded=degraded)

@@ -166,6 +166,12 @@ PREDICTIONS: Schema = {  # out of fold: each recording once a target, and once a
     "score": pl.Float64,  # probability of 1; predicted class: score > 0.5
 }
 
+DEGRADED: Schema = {  # out of fold, of test recordings with a stretch of one modality missing
+    **PREDICTIONS,
+    "modality": pl.String,  # visual | physio
+    "share": pl.Float64,  # that is missing, 0-1
+}
+
 HISTORY: Schema = {  # one row per fold and epoch
     "fold": pl.Int32,
     "epoch": pl.Int64,  # from 1

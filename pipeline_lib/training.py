@@ -71,6 +71,7 @@ class FoldResult:
     history: list[Epoch]
     model: nn.Module  # with the weights of the best epoch
     example: Batch  # two test items as the model takes them, which show its signature
+    degraded: pl.DataFrame | None = None  # scores with modality and share, see degradation.scores
 
 
 def constant(epoch: float) -> float:
@@ -162,12 +163,14 @@ def fit_fold(
             checkpoint=checkpoint,
         )
     )
-    test = data["test"]
-    of_items = score_table(
-        test.recording_ids, probabilities(model, test, batch_size=recipe.batch_size)
-    )
-    scores = of_items.group_by("recording_id", "target", maintain_order=True).mean()
-    return FoldResult(scores, history, model, example(test))
+    scores = recording_scores(model, data["test"], batch_size=recipe.batch_size)
+    return FoldResult(scores, history, model, example(data["test"]))
+
+
+def recording_scores(model: nn.Module, data: Items, *, batch_size: int) -> pl.DataFrame:
+    """recording_id, target, score: the mean probability over a recording's items."""
+    of_items = score_table(data.recording_ids, probabilities(model, data, batch_size=batch_size))
+    return of_items.group_by("recording_id", "target", maintain_order=True).mean()
 
 
 def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) -> Floats:

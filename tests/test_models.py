@@ -32,7 +32,7 @@ CASES = {
 }
 SMALL = {
     "max_seconds": 10.0,
-    "segment_seconds": 4.0,
+    "segment_seconds": 3.0,
     "visual_channels": (8, 16),
     "visual_kernels": (5, 3),
     "visual_pool": 2,
