@@ -17,7 +17,7 @@ from torch.nn.functional import linear
 from pipeline_lib import params, schema
 from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths
 
-N_STEPS = 16  # lengths to which a backbone rounds up: more cost smaller convolutions
+N_STEPS = 64  # to a multiple of this share of its length a backbone rounds up: fewer, larger groups
 
 
 class MVP(nn.Module):

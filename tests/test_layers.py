@@ -56,8 +56,8 @@ def test_what_is_spared_of_the_padding_changes_nothing(lengths: list[int]) -> No
 def test_padding_is_spared() -> None:
     model, seen = backbone(), []
     model.convolutions[0].register_forward_hook(lambda _m, x, _y: seen.append(x[0].size(2)))
-    model(torch.zeros(2, N_TIMES, 2), torch.tensor([30, 31]))
-    assert seen == [32 + 2 * model.halo + 1]
+    model(torch.zeros(3, N_TIMES, 2), torch.tensor([31, 60, 32]))  # rounded up to even numbers
+    assert seen == [n + 2 * model.halo + 1 for n in (32, 60)]
 
 
 def test_masked_padding_is_as_if_there_were_none() -> None:
