@@ -12,6 +12,7 @@ SOURCE = "Strizhkova et al., ABAW 2024, hal-04869231"
 
 MODALITIES = ("ECG+EDA", "video", "ECG+EDA+video")
 PHYSIO, VIDEO, BOTH = MODALITIES
+MLP64, BOOSTING = "MLP 64-64 (HC feat)", "Boosting (HC feat)"  # rows of ours
 TARGETS = ("arousal", "valence")  # in the order of the paper's columns
 
 Score = tuple[int, int]  # mean, standard deviation; percent
@@ -77,12 +78,30 @@ class System:
     title: str
     modalities: tuple[str, ...]  # the columns that it fills
     row: str | None
+    group: str | None = None  # a row of our own, which systems of other modalities share
+
+    @property
+    def line(self) -> str:
+        """The row of Table 4 in which it stands, the paper's or ours."""
+        return self.row or self.group or self.title
 
 
 # The trivial ones look at no input at all, so their score stands in every column.
 SYSTEMS: dict[str, System] = {
     "svm": System("SVM (HC feat)", (BOTH,), "SVM (HC feat)"),
+    "svm_physio": System("SVM (HC feat), physiology", (PHYSIO,), "SVM (HC feat)"),
+    "svm_video": System("SVM (HC feat), video", (VIDEO,), "SVM (HC feat)"),
     "mlp": System("MLP (HC feat)", (BOTH,), "MLP (HC feat)"),
+    "mlp_physio": System("MLP (HC feat), physiology", (PHYSIO,), "MLP (HC feat)"),
+    "mlp_video": System("MLP (HC feat), video", (VIDEO,), "MLP (HC feat)"),
+    "mlp64": System("MLP 64-64 (HC feat)", (BOTH,), None, MLP64),
+    "mlp64_physio": System("MLP 64-64 (HC feat), physiology", (PHYSIO,), None, MLP64),
+    "mlp64_video": System("MLP 64-64 (HC feat), video", (VIDEO,), None, MLP64),
+    "boosting": System("Boosting (HC feat)", (BOTH,), None, BOOSTING),
+    "boosting_physio": System("Boosting (HC feat), physiology", (PHYSIO,), None, BOOSTING),
+    "boosting_video": System("Boosting (HC feat), video", (VIDEO,), None, BOOSTING),
+    "ehci": System("EHCI (reimplemented)", (BOTH,), None),
+    "udlbv": System("UDLBV (reimplemented)", (BOTH,), None),
     "videomae": System("VideoMAE", (VIDEO,), "VideoMAE"),
     "mvp": System("MVP", (BOTH,), "MVP"),
     "majority": System("Majority class", MODALITIES, None),
