@@ -40,7 +40,7 @@ def table_4(
     theirs = TABLE_4.get(dataset, {})
     lines: dict[str, dict[str, Summary]] = {}  # row -> those of ours that stand in it
     for name in (s for s in SYSTEMS if s in results):
-        lines.setdefault(SYSTEMS[name].line, {})[name] = results[name]
+        lines.setdefault(SYSTEMS[name].line(theirs), {})[name] = results[name]
     rows = []
     for method, row in theirs.items():
         found = lines.pop(method, {})
