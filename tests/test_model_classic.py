@@ -46,7 +46,11 @@ def tables() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Crops that show valence; signals and features of which some show arousal."""
     rng = np.random.default_rng(0)
     frames = [
-        (name, "large", 0, k, k + 1, k / 4, True, jpeg(valence, rng))
+        {
+            **dict.fromkeys(CROPS),
+            **{"recording_id": name, "crop": "large", "clip": 0, "position": k, "frame": k + 1},
+            **{"time": k / 4, "face": True, "jpeg": jpeg(valence, rng)},
+        }
         for name, valence, _ in LABELS.iter_rows()
         for k in range(4)
     ]
@@ -64,7 +68,7 @@ def tables() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         visual_a=rng.normal(size=N),
     )
     return (
-        pl.DataFrame(frames, schema=dict(CROPS), orient="row"),
+        pl.DataFrame(frames, schema=dict(CROPS)),
         pl.DataFrame(signals, schema=dict(PHYSIO), orient="row"),
         handcraft,
     )
