@@ -19,6 +19,8 @@ from pipeline_lib.params import Baseline
 from pipeline_lib.schema import TARGETS
 
 TRIVIAL = ("majority", "stratified")
+BATCH = 200  # rows, scikit-learn's for an MLP
+BINS = 255  # scikit-learn's for boosting
 
 
 def kind_and_modalities(system: Baseline) -> tuple[str, tuple[str, ...]]:
@@ -62,23 +64,25 @@ def _of_system(
 ) -> pl.DataFrame:
     kind, modalities = kind_and_modalities(system)
     has, x = data.has(modalities), np.zeros((len(data.train), 1))
+    train = has & data.train
     if modalities:
         by_modality = data.raw if kind == "boosting" else data.filled
         x = np.hstack([by_modality[modality] for modality in modalities])
         # Gaps may stay for `boosting`, but it fails on a feature that is one single gap.
-        x[:, np.isnan(x[has & data.train]).all(axis=0)] = 0
+        x[:, np.isnan(x[train]).all(axis=0)] = 0
     scores = {}
     for i, target in enumerate(TARGETS):
         data.check(has, target=target, system=system)
         # By fold and target, else the draws of `stratified` would err alike in all of them.
-        model = make(kind, baselines=baselines, seed=seeds.derive(seed, data.number, i))
-        model.fit(x[has & data.train], data.labels[target][has & data.train])
+        seed_here = seeds.derive(seed, data.number, i)
+        model = make(kind, baselines=baselines, n_rows=int(train.sum()), seed=seed_here)
+        model.fit(x[train], data.labels[target][train])
         scores[target] = tabular.score(model, x[has & ~data.train])
     return data.scores(has & ~data.train, scores)
 
 
-def make(kind: str, *, baselines: params.Baselines, seed: int) -> Any:
-    """An unfitted classifier."""
+def make(kind: str, *, baselines: params.Baselines, n_rows: int, seed: int) -> Any:
+    """An unfitted classifier for `n_rows` training rows, which change how fast it is, not what."""
     match kind:
         case "majority":
             from sklearn.dummy import DummyClassifier
@@ -97,7 +101,12 @@ def make(kind: str, *, baselines: params.Baselines, seed: int) -> Any:
             from sklearn.neural_network import MLPClassifier
 
             mlp = getattr(baselines, kind)
-            return MLPClassifier(mlp.hidden, max_iter=mlp.max_iterations, random_state=seed)
+            return MLPClassifier(
+                mlp.hidden,
+                max_iter=mlp.max_iterations,
+                shuffle=n_rows > BATCH,  # the order within an only batch has no effect
+                random_state=seed,
+            )
         case "boosting":
             from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -108,6 +117,7 @@ def make(kind: str, *, baselines: params.Baselines, seed: int) -> Any:
                 max_leaf_nodes=trees.leaves,
                 min_samples_leaf=trees.smallest_leaf,
                 l2_regularization=trees.l2,
+                max_bins=min(max(n_rows, 2), BINS),  # a feature has no more values than rows
                 early_stopping=False,  # else it holds out rows of subjects that it trains on
                 random_state=seed,
             )

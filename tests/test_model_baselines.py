@@ -124,7 +124,7 @@ def test_stressids_mlp_is_a_linear_model() -> None:
     x, y = rng.normal(size=(50, 3)), rng.integers(0, 2, 50)
     plain = load_params().baselines
     assert plain.mlp.hidden == ()
-    mlp = make("mlp", baselines=plain, seed=0).fit(x, y)
+    mlp = make("mlp", baselines=plain, n_rows=50, seed=0).fit(x, y)
     log_odds = logit(tabular.score(mlp, x))
     _, (residual,), *_ = np.linalg.lstsq(np.column_stack([x, np.ones(50)]), log_odds)
     assert residual < 1e-12
@@ -133,7 +133,7 @@ def test_stressids_mlp_is_a_linear_model() -> None:
 
 def test_mlp64_has_two_hidden_layers() -> None:
     assert load_params().baselines.mlp64.hidden == (64, 64)
-    model = make("mlp64", baselines=load_params().baselines, seed=0)
+    model = make("mlp64", baselines=load_params().baselines, n_rows=50, seed=0)
     assert model.fit(np.eye(4), [0, 1, 0, 1]).n_layers_ == 4
 
 
@@ -141,11 +141,22 @@ def test_mlp64_has_two_hidden_layers() -> None:
 def test_score_above_half_is_the_decision(kind: str, baselines: Baselines) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 2)), rng.integers(0, 2, 50)
-    model = make(kind, baselines=baselines, seed=0).fit(x, y)
+    model = make(kind, baselines=baselines, n_rows=50, seed=0).fit(x, y)
     scores = tabular.score(model, x)
     assert scores.min() >= 0
     assert scores.max() <= 1
     np.testing.assert_array_equal(scores > 0.5, model.predict(x) == 1)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mlp64", "boosting"])
+def test_what_few_rows_speed_up_changes_nothing(kind: str, baselines: Baselines) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 4)), rng.integers(0, 2, 50)
+    quick, plain = (
+        tabular.score(make(kind, baselines=baselines, n_rows=n, seed=0).fit(x, y), x)
+        for n in (50, 1000)
+    )
+    np.testing.assert_allclose(quick, plain, atol=1e-6)
 
 
 @pytest.mark.parametrize("system", ["svm", "mlp", "boosting"])
