@@ -116,7 +116,8 @@ def _ours(results: Mapping[str, Summary], *, synthetic: bool, title: str) -> str
         for modality in MODALITIES
         for target in TARGETS
     ]
-    return _row_4("ours", title, _ours_on(synthetic, result["flaws"]), scores)
+    flaws = dict.fromkeys(flaw for result in results.values() for flaw in result["flaws"])
+    return _row_4("ours", title, _ours_on(synthetic, [*flaws]), scores)
 
 
 def _best(effect: float) -> str:
