@@ -1,120 +1,124 @@
 """The rivals on hand-crafted features, and two that look at nothing.
 
 SVM and MLP are StressID's (Chaptoukaev et al. 2023): impute, standardise, classify, all fitted on
-the training fold. `majority` and `stratified` know the labels' frequencies there and no more.
+the training fold; two modalities are joined before the classifier. `boosting` takes gaps as they
+are: its trees learn to which side of a split a missing value goes. `majority` and `stratified`
+know the labels' frequencies in the training fold and no more.
 """
 
-import warnings
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-from scipy.special import expit
-from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401  makes the next import work
-from sklearn.impute import IterativeImputer
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
+from models import tabular
+from models.tabular import HANDCRAFTED, Fold
 from pipeline_lib import params, seeds
+from pipeline_lib.params import Baseline
 from pipeline_lib.schema import TARGETS
 
-Floats = npt.NDArray[np.float64]
-System = Literal["majority", "stratified", "svm", "mlp"]
+TRIVIAL = ("majority", "stratified")
+BATCH = 200  # rows, scikit-learn's for an MLP
+BINS = 255  # scikit-learn's for boosting
+
+
+def kind_and_modalities(system: Baseline) -> tuple[str, tuple[str, ...]]:
+    """`svm` is an SVM on both modalities, `svm_video` one on video; a trivial one needs none."""
+    kind, _, modality = system.partition("_")
+    if kind in TRIVIAL:
+        return kind, ()
+    return kind, (modality,) if modality else tuple(HANDCRAFTED)
+
+
+def lacking(system: Baseline, table: pl.DataFrame, labels: pl.DataFrame) -> dict[str, str]:
+    """What the recordings lack that the system cannot use, by recording_id."""
+    _, modalities = kind_and_modalities(system)
+    return tabular.lacking(table, labels, modalities, families=HANDCRAFTED)
 
 
 def fit_predict(
-    system: System,
     table: pl.DataFrame,
     labels: pl.DataFrame,
     fold: pl.DataFrame,
     *,
+    systems: Sequence[Baseline],
     baselines: params.Baselines,
     seed: int,
-) -> pl.DataFrame:
-    """Fit one pipeline a target on the fold's training subjects and score its test recordings.
+) -> dict[Baseline, pl.DataFrame]:
+    """Fit each system on the fold's training subjects and score its test recordings.
 
     table  : recording_id and hand-crafted features; what is missing is NaN or null
-    labels : recording_id, valence_label, arousal_label; a recording without a label is left out
+    labels : recording_id, valence_label, arousal_label; a recording without one is left out
     fold   : schema.FOLDS, the rows of one fold; roles train and validation are both fitted on
 
     Returns rows recording_id, target, score; score > 0.5 is the class that the system decides on.
-    Raises ValueError if all training recordings have the same label.
+    Raises ValueError if a system has no training recordings, or all of them have the same label.
     """
-    rows = table.join(labels, on="recording_id").join(fold, on="recording_id").sort("recording_id")
-    features = [name for name in table.columns if name != "recording_id"]
-    scores = []
+    data = Fold.of(table, labels, fold, families=HANDCRAFTED)
+    return {s: _of_system(s, data, baselines=baselines, seed=seed) for s in systems}
+
+
+def _of_system(
+    system: Baseline, data: Fold, *, baselines: params.Baselines, seed: int
+) -> pl.DataFrame:
+    kind, modalities = kind_and_modalities(system)
+    has, x = data.has(modalities), np.zeros((len(data.train), 1))
+    train = has & data.train
+    if modalities:
+        by_modality = data.raw if kind == "boosting" else data.filled
+        x = np.hstack([by_modality[modality] for modality in modalities])
+        # Gaps may stay for `boosting`, but it fails on a feature that is one single gap.
+        x[:, np.isnan(x[train]).all(axis=0)] = 0
+    scores = {}
     for i, target in enumerate(TARGETS):
-        rated = rows.filter(pl.col(f"{target}_label").is_not_null())
-        train = rated.filter(pl.col("role") != "test")
-        test = rated.filter(pl.col("role") == "test")
-        _check_classes(train, target)
+        data.check(has, target=target, system=system)
         # By fold and target, else the draws of `stratified` would err alike in all of them.
-        model = make(system, baselines=baselines, seed=seeds.derive(seed, train["fold"][0], i))
-        fit(model, _matrix(train, features), train[f"{target}_label"].to_numpy())
-        scores.append(
-            pl.DataFrame(
-                {
-                    "recording_id": test["recording_id"],
-                    "target": [target] * test.height,
-                    "score": score(model, _matrix(test, features)),
-                }
-            )
-        )
-    return pl.concat(scores)
+        seed_here = seeds.derive(seed, data.number, i)
+        model = make(kind, baselines=baselines, n_rows=int(train.sum()), seed=seed_here)
+        model.fit(x[train], data.labels[target][train])
+        scores[target] = tabular.score(model, x[has & ~data.train])
+    return data.scores(has & ~data.train, scores)
 
 
-def make(system: System, *, baselines: params.Baselines, seed: int) -> Pipeline:
-    """An unfitted pipeline from features, NaN included, to classes."""
-    match system:
+def make(kind: str, *, baselines: params.Baselines, n_rows: int, seed: int) -> Any:
+    """An unfitted classifier for `n_rows` training rows, which change how fast it is, not what."""
+    match kind:
         case "majority":
-            return make_pipeline(DummyClassifier(strategy="prior"))
+            from sklearn.dummy import DummyClassifier
+
+            return DummyClassifier(strategy="prior")
         case "stratified":
-            return make_pipeline(DummyClassifier(strategy="stratified", random_state=seed))
+            from sklearn.dummy import DummyClassifier
+
+            return DummyClassifier(strategy="stratified", random_state=seed)
         case "svm":
+            from sklearn.svm import SVC
+
             svm = baselines.svm
-            classifier: Any = SVC(kernel=svm.kernel, gamma=svm.gamma, C=svm.C)
-        case "mlp":
-            mlp = baselines.mlp
-            classifier = MLPClassifier(mlp.hidden, max_iter=mlp.max_iterations, random_state=seed)
-    # A feature that no training recording has is kept, as 0, lest columns shift; only features
-    # with gaps are modelled, for a model of each of the others would be fitted and never used.
-    imputer = IterativeImputer(random_state=seed, keep_empty_features=True, skip_complete=True)
-    return make_pipeline(imputer, StandardScaler(), classifier)
+            return SVC(kernel=svm.kernel, gamma=svm.gamma, C=svm.C)
+        case "mlp" | "mlp64":
+            from sklearn.neural_network import MLPClassifier
 
+            mlp = getattr(baselines, kind)
+            return MLPClassifier(
+                mlp.hidden,
+                max_iter=mlp.max_iterations,
+                shuffle=n_rows > BATCH,  # the order within an only batch has no effect
+                random_state=seed,
+            )
+        case "boosting":
+            from sklearn.ensemble import HistGradientBoostingClassifier
 
-def fit(model: Pipeline, x: Floats, y: npt.NDArray[np.int8]) -> None:
-    """Fit in place; imputing may stop at its round limit, which is good enough for guesses."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*IterativeImputer.*", ConvergenceWarning)
-        warnings.filterwarnings("ignore", ".*Early stopping criterion.*", ConvergenceWarning)
-        model.fit(x, y)
-
-
-def score(model: Pipeline, x: Floats) -> Floats:
-    """Scores (n_recordings,) in [0, 1], above 0.5 where the model decides for class 1.
-
-    An SVM has no probabilities: its distance from the boundary goes through the logistic curve.
-    """
-    if hasattr(model, "predict_proba"):
-        probabilities: Floats = model.predict_proba(x)[:, 1]
-        return probabilities
-    squashed: Floats = expit(model.decision_function(x))
-    return squashed
-
-
-def _matrix(rows: pl.DataFrame, features: list[str]) -> Floats:
-    return rows.select(pl.col(features).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
-
-
-def _check_classes(train: pl.DataFrame, target: str) -> None:
-    classes = train[f"{target}_label"].unique().to_list()
-    if len(classes) < 2:
-        raise ValueError(
-            f"fold {train['fold'].unique().to_list()}: every {target} label of the training "
-            f"recordings is in {classes}; change datasets.<name>.threshold"
-        )
+            trees = baselines.boosting
+            return HistGradientBoostingClassifier(
+                max_iter=trees.iterations,
+                learning_rate=trees.learning_rate,
+                max_leaf_nodes=trees.leaves,
+                min_samples_leaf=trees.smallest_leaf,
+                l2_regularization=trees.l2,
+                max_bins=min(max(n_rows, 2), BINS),  # a feature has no more values than rows
+                early_stopping=False,  # else it holds out rows of subjects that it trains on
+                random_state=seed,
+            )
+    raise ValueError(f"{kind} is no kind of baseline")

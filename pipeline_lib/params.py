@@ -31,6 +31,24 @@ PARTS = {"amigos": ("long",), "deap": ("original",)}
 
 EDAUnit = Literal["uS", "nS", "Ohm", "relative_Ohm"]
 
+# Those with a suffix look at one modality, the others of the same kind at both.
+Baseline = Literal[
+    "majority",
+    "stratified",
+    "svm",
+    "svm_physio",
+    "svm_video",
+    "mlp",
+    "mlp_physio",
+    "mlp_video",
+    "mlp64",
+    "mlp64_physio",
+    "mlp64_video",
+    "boosting",
+    "boosting_physio",
+    "boosting_video",
+]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -94,7 +112,8 @@ class Dataset(Section):
 class Systems(Section):
     """The systems, by the stage that trains them."""
 
-    baseline: list[Literal["majority", "stratified", "svm", "mlp"]]
+    baseline: list[Baseline]
+    classic: list[Literal["ehci", "udlbv"]]
     train: list[str]
     finetune: list[str]
 
@@ -209,9 +228,19 @@ class MLP(Section):
     model_config = ConfigDict(strict=False)  # YAML has lists, not tuples
 
 
+class Boosting(Section):
+    iterations: Count
+    learning_rate: Positive
+    leaves: Annotated[int, Field(ge=2)]
+    smallest_leaf: Count
+    l2: NonNegative
+
+
 class Baselines(Section):
     svm: SVM
     mlp: MLP
+    mlp64: MLP
+    boosting: Boosting
 
 
 class Trained(Section):
@@ -353,6 +382,53 @@ class VideoMAE(Section):
         return self
 
 
+class EHCI(Section):
+    crop: Literal["large", "small"]
+    stride: Count
+    image_size: Annotated[int, Field(ge=3)]
+    cells: Count
+    heart_bands: tuple[Positive, ...]
+    EDA_bands: tuple[Positive, ...]
+    segment_seconds: Positive
+    svm: SVM
+    neighbours: Count
+
+    model_config = ConfigDict(strict=False)  # YAML has lists, not tuples
+
+    @field_validator("heart_bands", "EDA_bands")
+    @classmethod
+    def _rising(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2 or list(edges) != sorted(set(edges)):
+            raise ValueError(f"edges of bands rise, and there are at least two, not {edges}")
+        return edges
+
+    @model_validator(mode="after")
+    def _room_for_cells(self) -> Self:
+        if self.cells > self.image_size - 2:
+            raise ValueError(
+                f"cells = {self.cells} a side do not fit into the {self.image_size - 2} px that "
+                f"image_size = {self.image_size} px leaves without its edge"
+            )
+        return self
+
+
+class UDLBV(Section):
+    crop: Literal["large", "small"]
+    stride: Count
+    encoder: str | None
+    image_size: Annotated[int, Field(ge=32)]
+    components: Count
+    lstm: bool
+    hidden: Count
+    epochs: Count
+    patience: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+    elm_units: Count
+    elm_ridge: Positive
+
+
 class Models(Section):
     mvp: MVP
     mvp_10s: MVPCut
@@ -363,6 +439,8 @@ class Models(Section):
     uni_transformer: UniTransformer
     multi_transformer: MultiTransformer
     videomae: VideoMAE
+    ehci: EHCI
+    udlbv: UDLBV
 
 
 class Evaluation(Section):

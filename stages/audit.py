@@ -9,11 +9,12 @@ def main() -> None:
     params = load_params()
     indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.trained_on}
     folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.trained_on}
-    alone = dict.fromkeys((*params.systems.baseline, *params.systems.train), ())
+    systems = params.systems
+    alone = dict.fromkeys((*systems.baseline, *systems.classic, *systems.train), ())
     pretrained = {
         f"{system} after {corpus}": datasets
         for corpus, datasets in params.corpora.items()
-        for system in params.systems.finetune
+        for system in systems.finetune
     }
     rules = {
         d: protocols.rules(index, splits=params.splits, flaws=params.flaws)

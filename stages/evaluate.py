@@ -26,7 +26,12 @@ def main(dataset: str) -> None:
     ) as run:
         predictions = {
             system: tables.read_table(paths.predictions(dataset, system), PREDICTIONS)
-            for system in (*systems.baseline, *systems.finetune, *systems.train)
+            for system in (
+                *systems.baseline,
+                *systems.classic,
+                *systems.finetune,
+                *systems.train,
+            )
         }
         for system, predicted in predictions.items():
             summary = evaluation.summarise(predicted, **settings)

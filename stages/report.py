@@ -17,7 +17,7 @@ def main() -> None:
         trained={
             dataset: inputs.trained(
                 dataset,
-                systems=(*systems.baseline, *by_epochs),
+                systems=(*systems.baseline, *systems.classic, *by_epochs),
                 by_epochs=by_epochs,
                 threshold=params.datasets[dataset].threshold,
                 twins=params.twins,

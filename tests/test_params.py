@@ -42,6 +42,10 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("pretraining", "kinetics", "pretraining names kinetics"),
         ("models.tiny.mvp.heads", 7, "dim = 64 is not a multiple of heads = 7"),
         ("models.tiny.videomae.patch_size", 15, "not whole patches of patch_size = 15 px"),
+        ("systems.baseline", ["svm_audio"], "systems.baseline.0: Input should be 'majority'"),
+        ("baselines.boosting.leaves", 1, "boosting.leaves: Input should be greater than or equal"),
+        ("models.tiny.ehci.EDA_bands", [0.5, 0.2], "edges of bands rise"),
+        ("models.tiny.ehci.cells", 63, "63 a side do not fit into the 62 px"),
         ("assets.face_landmarker.sha256", "64184e", "assets.face_landmarker.sha256"),
     ],
 )

@@ -65,6 +65,22 @@ def test_folds_of_one_person_are_not_quoted_and_flaws_are_marked():
     assert ours[6] == ["80", "70", "&ndash;", "90"]
 
 
+def test_systems_of_one_method_share_its_row_each_in_its_column():
+    found = {name: summary(mean) for name, mean in {"svm": 0.7, "svm_physio": 0.6}.items()}
+    for dataset, above in (("amigos", ["SVM", "(HC", "feat)"]), ("deap", ["MVP"])):
+        table = rows(results.table_4(dataset, found, synthetic=False, effect=None))
+        (i,) = (i for i, row in enumerate(table) if row[1] == ["ours"])
+        assert table[i - 1][0] == above
+        assert [cell[0] for cell in table[i][2:]] == ["60"] * 2 + ["&ndash;"] * 2 + ["70"] * 2
+
+
+@pytest.mark.parametrize("published", [*TABLE_4.values(), {}])
+def test_no_two_systems_claim_one_cell_of_table_4(published):
+    cells = [(s.line(published), modality) for s in SYSTEMS.values() for modality in s.modalities]
+    assert len(set(cells)) == len(cells)
+    assert len({system.title for system in SYSTEMS.values()}) == len(SYSTEMS)
+
+
 def test_undefined_scores_are_dashes():
     (row, _) = rows(results.metrics_table({"mvp": summary(0.5, value=None, low=None)}))
     assert row[2:] == [["&ndash;"]] * len(results.METRICS)

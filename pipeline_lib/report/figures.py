@@ -91,7 +91,8 @@ def scores_figure(results: Mapping[str, Summary], *, dataset: str, effect: float
             )
     figure.update_xaxes(range=[0, 103], title_text="weighted F1, percent")
     figure.update_yaxes(range=[-1, len(names) - 0.5])  # room for the names of the lines
-    figure.update_layout(showlegend=False, margin_l=140)
+    longest = max(len(SYSTEMS[name].title) for name in names)
+    figure.update_layout(showlegend=False, margin_l=30 + 7 * longest)  # px a letter
     return fragment(figure, name=f"scores-{dataset}", height=120 + 38 * len(names))
 
 

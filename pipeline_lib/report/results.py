@@ -38,18 +38,16 @@ def table_4(
     effect  : planted in a twin; adds the row of the best possible scores
     """
     theirs = TABLE_4.get(dataset, {})
-    ours = {name: system for name, system in SYSTEMS.items() if name in results}
-    answers = {system.row: name for name, system in ours.items() if system.row in theirs}
+    lines: dict[str, dict[str, Summary]] = {}  # row -> those of ours that stand in it
+    for name in (s for s in SYSTEMS if s in results):
+        lines.setdefault(SYSTEMS[name].line(theirs), {})[name] = results[name]
     rows = []
     for method, row in theirs.items():
-        name = answers.get(method)
-        rows.append(_published(dataset, method, row, joined=name is not None))
-        if name is not None:
-            rows.append(_ours(name, results[name], synthetic=synthetic, title=""))
-    alone = [name for name in ours if name not in answers.values()]
-    rows += [
-        _ours(name, results[name], synthetic=synthetic, title=SYSTEMS[name].title) for name in alone
-    ]
+        found = lines.pop(method, {})
+        rows.append(_published(dataset, method, row, joined=bool(found)))
+        if found:
+            rows.append(_ours(found, synthetic=synthetic, title=""))
+    rows += [_ours(found, synthetic=synthetic, title=line) for line, found in lines.items()]
     if effect is not None:
         rows.append(_best(effect))
     return markup.table(_head_4(), rows)
@@ -110,13 +108,16 @@ def _published(dataset: str, method: str, row: Row, *, joined: bool) -> str:
     return _row_4(kind, method, _published_on(dataset), scores)
 
 
-def _ours(name: str, result: Summary, *, synthetic: bool, title: str) -> str:
+def _ours(results: Mapping[str, Summary], *, synthetic: bool, title: str) -> str:
+    """One row of systems, each in the columns of what it is fed."""
+    by_modality = {m: result for name, result in results.items() for m in SYSTEMS[name].modalities}
     scores = [
-        _our_score(result, target) if modality in SYSTEMS[name].modalities else markup.NONE
+        _our_score(by_modality[modality], target) if modality in by_modality else markup.NONE
         for modality in MODALITIES
         for target in TARGETS
     ]
-    return _row_4("ours", title, _ours_on(synthetic, result["flaws"]), scores)
+    flaws = dict.fromkeys(flaw for result in results.values() for flaw in result["flaws"])
+    return _row_4("ours", title, _ours_on(synthetic, [*flaws]), scores)
 
 
 def _best(effect: float) -> str:
