@@ -91,33 +91,55 @@ def _official_fold(table: pl.DataFrame) -> pl.DataFrame:
 def pretraining_list(
     folds: Mapping[str, pl.DataFrame], corpus: Sequence[str], *, fold: int
 ) -> pl.DataFrame:
-    """Recordings that self-supervised pre-training sees before a test fold is predicted.
+    """Recordings that pre-training sees before a test fold is predicted, of sets with folds.
 
-    A corpus leaves out the test subjects of that fold in each of its data sets, even though it
-    reads no labels. Columns dataset, recording_id, subject.
+    A corpus leaves out the test subjects of that fold in each of its data sets, even where it
+    reads no labels. A set that has fewer folds has no test subjects in those beyond, and is seen
+    whole. Columns dataset, recording_id, subject.
     """
-    return pl.concat(
-        folds[dataset]
-        .filter(pl.col("fold") == fold, pl.col("role") != "test")
-        .select(pl.lit(dataset).alias("dataset"), "recording_id", "subject")
-        for dataset in corpus
-    )
+    names = ("dataset", "recording_id", "subject")
+    parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    for dataset in corpus:
+        tested = with_role(folds[dataset], fold, "test")["recording_id"].to_list()
+        seen = folds[dataset].filter(~pl.col("recording_id").is_in(tested))
+        parts.append(seen.select(pl.lit(dataset).alias("dataset"), *names[1:]).unique())
+    return pl.concat(parts)
+
+
+def before(
+    start: str, corpora: Mapping[str, Sequence[str]], supervised: Mapping[str, str]
+) -> list[str]:
+    """The data sets that all steps of pre-training see up to the weights `start`.
+
+    start      : pretrain-CORPUS | supervise-CORPUS
+    supervised : corpus of a supervised step -> that of the self-supervised one before it
+    """
+    step, corpus = start.split("-", 1)
+    earlier = corpora[supervised[corpus]] if step == "supervise" else ()
+    return list(dict.fromkeys([*corpora[corpus], *earlier]))
 
 
 def fitted_on(
-    dataset: str, folds: Mapping[str, pl.DataFrame], *, fold: int, corpus: Sequence[str] = ()
+    dataset: str,
+    folds: Mapping[str, pl.DataFrame],
+    *,
+    fold: int,
+    corpus: Sequence[str] = (),
+    indices: Mapping[str, pl.DataFrame],
 ) -> dict[str, set[tuple[str, str]]]:
     """Step -> (data set, subject) that it sees before a system predicts this test fold.
 
-    corpus : data sets of the system's self-supervised pre-training, if it has any
+    corpus : data sets of the system's pre-training, if it has any; those without folds are
+             seen whole, as `indices` (schema.RECORDINGS) has them
     """
     steps = {
         role: {(dataset, subject) for subject in with_role(folds[dataset], fold, role)["subject"]}
         for role in ("train", "validation")
     }
     if corpus:
-        seen = pretraining_list(folds, corpus, fold=fold)
-        steps["pretrain"] = set(seen.select("dataset", "subject").iter_rows())
+        seen = pretraining_list(folds, [d for d in corpus if d in folds], fold=fold)
+        whole = {(d, name) for d in corpus if d not in folds for name in indices[d]["subject"]}
+        steps["pretrain"] = whole | set(seen.select("dataset", "subject").iter_rows())
     return steps
 
 
@@ -125,11 +147,11 @@ def audit_all(
     *,
     indices: Mapping[str, pl.DataFrame],
     folds: Mapping[str, pl.DataFrame],
-    corpora: Mapping[str, Sequence[str]],
+    corpora: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> dict[str, Any]:
     """Audit every system on every data set and fold.
 
-    corpora : system -> data sets of its self-supervised pre-training, () for none
+    corpora : data set -> system -> data sets of its pre-training, none for none
     """
     return {
         dataset: {
@@ -137,13 +159,13 @@ def audit_all(
                 audit(
                     indices=indices,
                     folds=folds,
-                    steps=fitted_on(dataset, folds, fold=fold, corpus=corpus),
+                    steps=fitted_on(dataset, folds, fold=fold, corpus=corpus, indices=indices),
                     dataset=dataset,
                     fold=fold,
                 )
                 for fold in sorted(table["fold"].unique())
             ]
-            for system, corpus in corpora.items()
+            for system, corpus in corpora[dataset].items()
         }
         for dataset, table in folds.items()
     }

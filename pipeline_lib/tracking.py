@@ -72,9 +72,9 @@ class Run:
         self._send("model", path=path)
 
     @contextlib.contextmanager
-    def fold(self, fold: int) -> Iterator["Run"]:
-        """A child run for one fold."""
-        child = Run(self.process, f"fold-{fold}")
+    def fold(self, fold: int | None) -> Iterator["Run"]:
+        """A child run for one fold; None: for all at once."""
+        child = Run(self.process, f"fold-{'all' if fold is None else fold}")
         child._send("fold")
         yield child
         child.finish("FINISHED")

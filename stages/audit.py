@@ -7,20 +7,23 @@ from pipeline_lib.schema import FOLDS, RECORDINGS
 
 def main() -> None:
     params = load_params()
-    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.trained_on}
     folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.trained_on}
-    alone = dict.fromkeys((*params.systems.baseline, *params.systems.train), ())
-    pretrained = {
-        f"{system} after {corpus}": datasets
-        for corpus, datasets in params.corpora.items()
-        for system in params.systems.finetune
-    }
-    report = splits.audit_all(indices=indices, folds=folds, corpora={**alone, **pretrained})
+    seen = dict.fromkeys([*folds, *(d for corpus in params.corpora.values() for d in corpus)])
+    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in seen}
+    alone = (*params.systems.baseline, *params.systems.train)
+    corpora: dict[str, dict[str, list[str]]] = {d: {s: [] for s in alone} for d in folds}
+    for row in params.finetune.values():
+        before = splits.before(row.start, params.corpora, params.supervise)
+        corpora[row.dataset][row.system] = before
+    report = splits.audit_all(indices=indices, folds=folds, corpora=corpora)
     tables.write_json(report, paths.LEAKAGE)
-    for dataset in params.trained_on:
+    for dataset in folds:
         verdicts.clear(dataset, [dataset])
-    for corpus in params.corpora:
-        verdicts.clear(f"pretrain-{corpus}", params.trained_on)
+    for name, row in params.finetune.items():
+        verdicts.clear(name, folds.keys() & {row.dataset, *corpora[row.dataset][row.system]})
+    for name, corpus in params.corpora.items():
+        verdicts.clear(f"corpus-{name}", folds.keys() & {*corpus}, corpus=corpus)
+        verdicts.note_lessons(name, corpus)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ def main() -> None:
         synced={d: tables.read_table(paths.timing(d), SYNC) for d in params.datasets},
         min_confidence=params.sync.min_confidence,
         audit=json.loads(paths.LEAKAGE.read_text()),
-        corpus=" and ".join(params.corpora[params.pretraining]),
         real_sample=page.Real(
             recordings=indices[SAMPLE],
             openface=tables.read_shards(

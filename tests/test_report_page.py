@@ -136,7 +136,6 @@ def render(**changes):
         "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},
         "min_confidence": 0.5,
         "audit": {"amigos": {"mvp": [fold]}},
-        "corpus": "both twins",
         "real_sample": sample(),
     }
     return page.render(**settings | changes)

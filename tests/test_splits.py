@@ -70,9 +70,8 @@ def test_fewer_subjects_than_folds_is_an_error() -> None:
 
 
 def audit(indices: dict[str, pl.DataFrame], folds: dict[str, pl.DataFrame]) -> dict[str, object]:
-    return splits.audit_all(
-        indices=indices, folds=folds, corpora={"mvp": (), "videomae": tuple(indices)}
-    )
+    systems = {"mvp": (), "videomae": tuple(indices)}
+    return splits.audit_all(indices=indices, folds=folds, corpora=dict.fromkeys(folds, systems))
 
 
 @pytest.fixture
@@ -109,6 +108,37 @@ def test_a_copied_video_is_refused(two: tuple[dict[str, pl.DataFrame], ...]) -> 
     copied = pl.col("video_sha256").replace(f"b-video-{other}-0", f"a-video-{mine}-0")
     with pytest.raises(splits.LeakageError, match="1 files with the content of a test recording"):
         audit({**indices, "b": indices["b"].with_columns(copied)}, folds)
+
+
+def test_a_set_without_folds_is_seen_whole_and_audited(
+    two: tuple[dict[str, pl.DataFrame], ...],
+) -> None:
+    indices, folds = two
+    open_set = {**indices, "k": index(BALANCED, "k")}
+    report = audit(open_set, folds)
+    steps = report["b"]["videomae"][4]["fitted_on_subjects"]  # type: ignore[index]
+    assert steps["pretrain"] == 16 + open_set["k"]["subject"].n_unique()
+    mine = min(splits.with_role(folds["a"], 0, "test")["subject"]).removeprefix("a")
+    copied = pl.col("video_sha256").replace("k-video-0-0", f"a-video-{mine}-0")
+    with pytest.raises(splits.LeakageError, match=r"pretrain sees .* 1 files with the content"):
+        audit({**open_set, "k": open_set["k"].with_columns(copied)}, folds)
+
+
+def test_a_set_with_fewer_folds_has_no_test_subjects_beyond_them(
+    two: tuple[dict[str, pl.DataFrame], ...],
+) -> None:
+    _, folds = two
+    few = {**folds, "b": folds["b"].filter(pl.col("fold") < 2)}
+    seen = splits.pretraining_list(few, ["a", "b"], fold=4).group_by("dataset").len()
+    counts = dict(seen.iter_rows())
+    assert counts["b"] == folds["b"]["recording_id"].n_unique() > counts["a"]
+
+
+def test_all_steps_before_a_start_count() -> None:
+    corpora = {"k400": ["k"], "kad": ["k", "a", "d"], "k_d": ["k", "d"]}
+    supervised = {"k_d": "kad"}
+    assert splits.before("pretrain-k400", corpora, supervised) == ["k"]
+    assert splits.before("supervise-k_d", corpora, supervised) == ["k", "d", "a"]
 
 
 def test_the_owners_split_is_the_one_fold() -> None:
