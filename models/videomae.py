@@ -1,4 +1,5 @@
-"""VideoMAE: self-supervised pre-training on face clips, then fine-tuning to valence and arousal.
+"""VideoMAE: pre-training on face clips, self-supervised and then, if asked for, supervised; then
+fine-tuning to valence and arousal.
 
 Tong et al., NeurIPS 2022, in transformers' implementation, as MVP 3.1 uses it. What differs from
 an image MAE: a token is a tubelet of several frames, and the mask is a tube, the same patches in
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import polars as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import Dataset
 from transformers import (
     AutoConfig,
@@ -143,6 +145,89 @@ def _to_pretrain(config: params.VideoMAE, clips: Dataset[Batch]) -> VideoMAEForP
     )
 
 
+# ---- Supervised pre-training --------------------------------------------------------------------
+
+
+class Taught(nn.Module):
+    """One encoder under two heads: valence and arousal, and the classes of actions."""
+
+    def __init__(self, videomae: VideoMAEForVideoClassification, n_classes: int) -> None:
+        super().__init__()
+        self.videomae = videomae
+        self.actions = nn.Linear(videomae.config.hidden_size, max(n_classes, 1))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """pixels (B, T, C, H, W) uint8 -> logits (B, 2) of labels and (B, n_classes)."""
+        tokens = self.videomae.videomae(normalise(pixels)).last_hidden_state  # (B, N, D)
+        assert self.videomae.fc_norm is not None  # as long as the tokens are averaged
+        read = self.videomae.fc_norm(tokens.mean(dim=1))  # as transformers' own head reads them
+        return self.videomae.classifier(read), self.actions(read)
+
+
+def lesson_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean over the batch of what each clip's lesson (B, 3) says, as pipeline_lib.corpus has it.
+
+    Binary cross-entropy of valence and arousal, or cross-entropy of the class.
+    """
+    labels, actions = model(batch["pixels"])
+    lesson = batch["lesson"]
+    rated, shown = lesson[:, 0].isfinite(), lesson[:, 2].isfinite()
+    total = binary_cross_entropy_with_logits(
+        labels[rated], lesson[rated, :2], reduction="sum"
+    ) / len(TARGETS) + cross_entropy(actions[shown], lesson[shown, 2].long(), reduction="sum")
+    return total / len(lesson)
+
+
+def supervise(
+    clips: Dataset[Batch],
+    *,
+    n_classes: int,
+    config: params.VideoMAE,
+    start: Path,
+    seed: int,
+    checkpoint: Path | None,
+    out: Path,
+) -> list[Epoch]:
+    """Learn from labelled clips; write the model, its affective head included, to `out`.
+
+    clips     : with "lesson", see `lesson_loss`
+    n_classes : of actions; 0 if no data set teaches any
+    start     : folder of the model to start from
+
+    The last epoch's weights are kept: MVP says nothing of a choice, and there is nothing to
+    choose by [?].
+    """
+    recipe = config.supervise
+    torch.manual_seed(seed)
+    videomae = _load(
+        VideoMAEForVideoClassification,
+        start,
+        clips,
+        num_labels=len(TARGETS),
+        use_mean_pooling=True,
+    )
+    model = Taught(videomae, n_classes)
+    history = list(
+        fit(
+            model,
+            lesson_loss,
+            clips,
+            None,
+            optimiser=torch.optim.AdamW(
+                layer_groups(model, recipe, layer_decay=recipe.layer_decay), betas=FINETUNE_BETAS
+            ),
+            schedule=warmup_cosine(warmup=recipe.warmup, epochs=recipe.epochs),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            patience=recipe.epochs,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
+    )
+    videomae.save_pretrained(out)
+    return history
+
+
 # ---- Fine-tuning --------------------------------------------------------------------------------
 
 
@@ -165,6 +250,7 @@ def finetune_fold(
     fold: pl.DataFrame,
     *,
     config: params.VideoMAE,
+    recipe: params.Finetune,
     start: Path,
     seed: int,
     checkpoint: Path | None,
@@ -174,12 +260,11 @@ def finetune_fold(
     crops  : schema.CROPS
     labels : recording_id, valence_label, arousal_label
     fold   : schema.FOLDS, the rows of one fold
-    start  : folder with a model for each fold, as pre-training on a corpus leaves it
+    start  : folder with a model for each fold, or one for all, as pre-training leaves it
 
     In the model of the result, `videomae` is transformers' own; its inputs are `normalise`d
     pixels.
     """
-    recipe = config.finetune
     clips = Clips(crops, crop=config.crop, size=config.image_size)
     roles = by_role(usable(labels, clips), fold, lacking(labels, crops))
     data = {role: LabelledClips(clips, rows) for role, rows in roles.items()}
@@ -188,7 +273,7 @@ def finetune_fold(
     model = Finetuned(
         _load(
             VideoMAEForVideoClassification,
-            paths.fold(start, fold["fold"][0]),
+            paths.start(start, fold["fold"][0]),
             data["train"],
             num_labels=len(TARGETS),
             use_mean_pooling=True,
@@ -210,14 +295,18 @@ def finetune_fold(
 
 
 def layer_groups(
-    model: PreTrainedModel, recipe: params.Pretrain | params.Finetune, *, layer_decay: float
+    model: PreTrainedModel | Taught,
+    recipe: params.Pretrain | params.Supervise | params.Finetune,
+    *,
+    layer_decay: float,
 ) -> list[dict[str, Any]]:
     """AdamW's parameter groups, from the embeddings to the head.
 
     The learning rate is the recipe's per RATED_BATCH clips, and shrinks by `layer_decay` with
     each layer below the head. Biases and norms do not decay.
     """
-    n_layers = model.config.num_hidden_layers
+    of_model = model.videomae if isinstance(model, Taught) else model
+    n_layers = of_model.config.num_hidden_layers
     rate = recipe.learning_rate * recipe.batch_size / RATED_BATCH
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():

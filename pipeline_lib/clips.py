@@ -1,7 +1,7 @@
 """Clips of face crops as tensors, for the systems that look at pixels."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,26 @@ class LabelledClips(Items):
 
     def __getitem__(self, i: int) -> Batch:
         return {**self.clips[i], "labels": self.labels[self.recording_ids[i]]}
+
+
+class TaughtClips(Dataset[Batch]):
+    """The clips of the recordings in `lessons`, each with its recording's lesson (n,).
+
+    lessons : recording_id -> numbers, NaN for what it does not teach
+    """
+
+    def __init__(self, clips: Clips, lessons: Mapping[str, Sequence[float]]) -> None:
+        self.clips = clips.of(lessons.keys())
+        self.lessons = [
+            torch.tensor(lessons[clips.recording_ids[i]], dtype=torch.float32)
+            for i in self.clips.indices
+        ]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, i: int) -> Batch:
+        return {**self.clips[i], "lesson": self.lessons[i]}
 
 
 def usable(labels: pl.DataFrame, clips: Clips) -> pl.DataFrame:

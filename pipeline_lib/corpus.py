@@ -1,4 +1,9 @@
-"""Self-supervised pre-training on a corpus of data sets, one model a test fold."""
+"""What pre-training sees: the clips of a corpus of data sets, less a fold's test subjects.
+
+A data set that systems are trained on has folds, and leaves out the test subjects of each. One
+that has none, as Kinetics, is seen whole; a corpus of such sets alone needs one model for all
+folds, whoever starts from it.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,42 +12,118 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline_lib import params, paths, splits
+from pipeline_lib.schema import TARGETS
 
 if TYPE_CHECKING:
     from pipeline_lib.training import Epoch
 
+Folds = Mapping[str, pl.DataFrame]  # data set -> schema.FOLDS, of those that have folds
+Tables = Mapping[str, pl.DataFrame]  # data set -> schema.CROPS or RECORDINGS, of all of the corpus
+
+NO_CLASS = "n/a"  # the stimulus of a clip whose class nobody tells
+
+
+def fold_numbers(folds: Folds) -> list[int | None]:
+    """One model for each of these; None: one for all folds."""
+    numbers = {number for table in folds.values() for number in table["fold"]}
+    return [*sorted(numbers)] or [None]
+
+
+def visible(crops: Tables, folds: Folds, *, fold: int | None) -> dict[str, set[str]]:
+    """Data set -> recordings with clips that the model of a fold may see."""
+    seen = {dataset: set(table["recording_id"]) for dataset, table in crops.items()}
+    if fold is not None:
+        listed = splits.pretraining_list(folds, list(folds), fold=fold)
+        for dataset in folds:
+            seen[dataset] &= set(listed.filter(dataset=dataset)["recording_id"])
+    return seen
+
+
+def lessons(indices: Tables, folds: Folds) -> tuple[dict[str, dict[str, list[float]]], int]:
+    """Data set -> recording -> what its clips teach, and how many classes of actions there are.
+
+    Valence and arousal (0 or 1) where there are folds, elsewhere the stimulus as a class; a
+    lesson is [valence, arousal, class], NaN for what a recording does not teach.
+    """
+    stimuli = {
+        name
+        for dataset, table in indices.items()
+        if dataset not in folds
+        for name in table["stimulus"]
+    }
+    places = {name: float(i) for i, name in enumerate(sorted(stimuli - {NO_CLASS}))}
+    nan = float("nan")
+    taught: dict[str, dict[str, list[float]]] = {}
+    for dataset, table in indices.items():
+        if dataset in folds:
+            rated = table.select("recording_id", *(f"{t}_label" for t in TARGETS)).drop_nulls()
+            taught[dataset] = {name: [*labels, nan] for name, *labels in rated.iter_rows()}
+        else:
+            shown = table.select("recording_id", "stimulus").iter_rows()
+            taught[dataset] = {n: [nan, nan, places[s]] for n, s in shown if s in places}
+    return taught, len(places)
+
 
 def pretrain_fold(
-    fold: pl.DataFrame,
+    fold: int | None,
     *,
-    crops: Mapping[str, pl.DataFrame],
-    folds: Mapping[str, pl.DataFrame],
+    crops: Tables,
+    folds: Folds,
     config: params.VideoMAE,
     seed: int,
     checkpoint: Path,
     out: Path,
 ) -> "list[Epoch]":
-    """Pre-train on all but the test subjects of one fold; write the model to out/fold-<n>.
-
-    fold         : schema.FOLDS, rows of one fold, that says which
-    crops, folds : data set -> schema.CROPS, schema.FOLDS
-    """
+    """Pre-train one model, self-supervised; write it below `out`, see paths.fold."""
     from torch.utils.data import ConcatDataset
 
     from models import videomae
     from pipeline_lib.clips import Clips
-    from pipeline_lib.training import Batch
 
-    number = fold["fold"][0]
-    seen = splits.pretraining_list(folds, list(folds), fold=number)
-    clips: ConcatDataset[Batch] = ConcatDataset(
-        [
-            Clips(crops[dataset], crop=config.crop, size=config.image_size).of(
-                set(rows["recording_id"])
-            )
-            for (dataset,), rows in seen.group_by("dataset", maintain_order=True)
-        ]
-    )
     return videomae.pretrain(
-        clips, config=config, seed=seed, checkpoint=checkpoint, out=paths.fold(out, number)
+        ConcatDataset(
+            Clips(crops[dataset], crop=config.crop, size=config.image_size).of(names)
+            for dataset, names in visible(crops, folds, fold=fold).items()
+        ),
+        config=config,
+        seed=seed,
+        checkpoint=checkpoint,
+        out=paths.fold(out, fold),
+    )
+
+
+def supervise_fold(
+    fold: int | None,
+    *,
+    crops: Tables,
+    indices: Tables,
+    folds: Folds,
+    config: params.VideoMAE,
+    start: Path,
+    seed: int,
+    checkpoint: Path,
+    out: Path,
+) -> "list[Epoch]":
+    """Train one model on `lessons`, from the one of the same fold below `start`."""
+    from torch.utils.data import ConcatDataset
+
+    from models import videomae
+    from pipeline_lib.clips import Clips, TaughtClips
+
+    taught, n_classes = lessons(indices, folds)
+    seen = visible(crops, folds, fold=fold)
+    return videomae.supervise(
+        ConcatDataset(
+            TaughtClips(
+                Clips(crops[dataset], crop=config.crop, size=config.image_size),
+                {name: taught[dataset][name] for name in sorted(names & taught[dataset].keys())},
+            )
+            for dataset, names in seen.items()
+        ),
+        n_classes=n_classes,
+        config=config,
+        start=paths.start(start, fold),
+        seed=seed,
+        checkpoint=checkpoint,
+        out=paths.fold(out, fold),
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline_lib.training import Epoch, FoldResult
 
 Out = TypeVar("Out")
+Number = TypeVar("Number", int, int | None)
 
 
 def run(
@@ -35,20 +36,45 @@ def run(
     train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> result
     checkpoints : folder that outlives a kill; the next run goes on from there
     """
+    numbers = sorted(folds["fold"].unique())
+    work = partial(_train, train_fold=train_fold, folds=folds)
+    return side_by_side(work, numbers, checkpoints=checkpoints, execution=execution, label=label)
+
+
+def side_by_side(
+    work: Callable[..., Out],
+    numbers: Iterable[Number],
+    *,
+    checkpoints: Path,
+    execution: Execution,
+    label: str,
+) -> dict[Number, Out]:
+    """As `run`, for work that takes (number of the fold, checkpoint=file)."""
     import torch
 
     jobs = 1 if torch.cuda.is_available() else execution.jobs
-    numbers = sorted(folds["fold"].unique())
-    work = partial(_train, train_fold=train_fold, folds=folds, checkpoints=checkpoints)
     alone = execution.model_copy(update={"jobs": jobs})
-    return dict(sorted(parallel.run(work, numbers, execution=alone, label=label)))
+    numbers = list(numbers)
+    done = parallel.run(
+        partial(_resumable, work=work, checkpoints=checkpoints),
+        numbers,
+        execution=alone,
+        label=label,
+    )
+    found = dict(done)
+    return {number: found[number] for number in numbers}
+
+
+def _resumable(
+    number: Number, *, work: Callable[..., Out], checkpoints: Path
+) -> tuple[Number, Out]:
+    return number, work(number, checkpoint=paths.fold(checkpoints, number).with_suffix(".pt"))
 
 
 def _train(
-    number: int, *, train_fold: Callable[..., Out], folds: pl.DataFrame, checkpoints: Path
-) -> tuple[int, Out]:
-    checkpoint = checkpoints / f"fold-{number}.pt"
-    return number, train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
+    number: int, *, train_fold: Callable[..., Out], folds: pl.DataFrame, checkpoint: Path
+) -> Out:
+    return train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
 
 
 def predictions(
@@ -79,8 +105,8 @@ def predictions(
     )
 
 
-def history(epochs: Mapping[int, Sequence["Epoch"]]) -> pl.DataFrame:
-    """Losses by fold and epoch; schema.HISTORY."""
+def history(epochs: Mapping[Number, Sequence["Epoch"]]) -> pl.DataFrame:
+    """Losses by fold (null: one model for all) and epoch; schema.HISTORY."""
     rows = [
         {"fold": fold, "epoch": e["number"], **{k: v for k, v in e.items() if k != "number"}}
         for fold, passed in epochs.items()
@@ -95,6 +121,14 @@ def log_results(run: "Run", results: Mapping[int, "FoldResult"]) -> None:
         with run.fold(number) as child:
             log_curves(child, result.history)
             child.model(result.model, result.example)
+
+
+def write_history(out: Path, epochs: Mapping[int | None, Sequence["Epoch"]], run: "Run") -> None:
+    """Write and log the curves of pre-training."""
+    tables.write_table(history(epochs), out / "history.parquet")
+    for number, passed in epochs.items():
+        with run.fold(number) as child:
+            log_curves(child, passed)
 
 
 def log_curves(run: "Run", epochs: Sequence["Epoch"]) -> None:

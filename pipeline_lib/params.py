@@ -109,6 +109,14 @@ class Dataset(Section):
         return part
 
 
+class Start(Section):
+    """A fine-tuned system on a data set, and the weights that it starts from."""
+
+    dataset: str
+    system: str
+    start: Annotated[str, Field(pattern="^(pretrain|supervise)-")]
+
+
 class Systems(Section):
     """The systems, by the stage that trains them."""
 
@@ -360,6 +368,15 @@ class Finetune(Section):
     layer_decay: Annotated[float, Field(gt=0, le=1)]
 
 
+class Supervise(Section):
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: NonNegative
+    warmup: Annotated[int, Field(ge=0)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+
+
 class VideoMAE(Section):
     pretrained: str | None
     crop: Literal["large", "small"]
@@ -372,7 +389,9 @@ class VideoMAE(Section):
     decoder_dim: Count
     decoder_depth: Count
     pretrain: Pretrain
+    supervise: Supervise
     finetune: Finetune
+    finetune_taught: Finetune
 
     @model_validator(mode="after")
     def whole_patches(self) -> Self:
@@ -471,8 +490,10 @@ class Params(Section):
     store: Store
     splits: Splits
     flaws: list[Flaw]
-    corpora: dict[str, list[str]]
-    pretraining: str
+    corpora: dict[str, Annotated[list[str], Field(min_length=1)]]
+    pretrain: list[str]
+    supervise: dict[str, str]
+    finetune: dict[str, Start]
     baselines: Baselines
     models: dict[Literal["tiny", "paper"], Models]
     evaluation: Evaluation
@@ -498,9 +519,26 @@ class Params(Section):
             unknown = sorted(set(names) - set(self.datasets))
             if unknown:
                 raise ValueError(f"{key} names {unknown}, not among datasets {list(self.datasets)}")
-        if self.pretraining not in self.corpora:
+        return self
+
+    @model_validator(mode="after")
+    def known_starts(self) -> Self:
+        for key, corpora in (("pretrain", self.pretrain), ("supervise", self.supervise)):
+            if unknown := sorted(set(corpora) - set(self.corpora)):
+                raise ValueError(f"{key} names {unknown}, not among corpora {list(self.corpora)}")
+        if unknown := sorted(set(self.supervise.values()) - set(self.pretrain)):
+            raise ValueError(f"supervise starts from {unknown}, not among pretrain {self.pretrain}")
+        made = {f"pretrain-{c}" for c in self.pretrain} | {f"supervise-{c}" for c in self.supervise}
+        for key, row in self.finetune.items():
+            if row.start not in made:
+                raise ValueError(f"finetune.{key}.start is {row.start}, not among {sorted(made)}")
+            if key != f"{row.dataset}-{row.system}":
+                raise ValueError(f"finetune.{key} is of {row.dataset}-{row.system}; rename it")
+        wanted = {f"{d}-{s}" for d in self.trained_on for s in self.systems.finetune}
+        if wanted != set(self.finetune):
             raise ValueError(
-                f"pretraining names {self.pretraining}, not among {list(self.corpora)}"
+                f"finetune has {sorted(self.finetune)}, but trained_on and systems.finetune ask "
+                f"for {sorted(wanted)}"
             )
         return self
 

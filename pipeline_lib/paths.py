@@ -67,21 +67,33 @@ def folds(dataset: str) -> Path:
 
 
 def verdict(name: str) -> Path:
-    """Of the leakage audit, on a data set or on a corpus: `pretrain-CORPUS`."""
+    """Of the leakage audit, on a data set or on a corpus: `corpus-CORPUS`."""
     return DATA / "audit" / f"{name}.json"
 
 
 def pretrained(corpus: str) -> Path:
-    """Holds fold-0, fold-1, ...: models in Hugging Face format."""
+    """Holds fold-0, fold-1, ..., or fold-all: models in Hugging Face format."""
     return RUNS / f"pretrain-{corpus}"
+
+
+def supervised(corpus: str) -> Path:
+    """As `pretrained`."""
+    return RUNS / f"supervise-{corpus}"
 
 
 def run(dataset: str, system: str) -> Path:
     return RUNS / f"{dataset}-{system}"
 
 
-def fold(run: Path, number: int) -> Path:
-    return run / f"fold-{number}"
+def fold(run: Path, number: int | None) -> Path:
+    """None: of all folds."""
+    return run / f"fold-{'all' if number is None else number}"
+
+
+def start(run: Path, number: int | None) -> Path:
+    """The model of pre-training that a fold starts from: its own, or the one of all folds."""
+    shared = fold(run, None)
+    return shared if shared.exists() else fold(run, number)
 
 
 def predictions(dataset: str, system: str) -> Path:

@@ -41,13 +41,13 @@ class Rules:
 def pretraining_list(
     folds: Mapping[str, pl.DataFrame], corpus: Sequence[str], *, fold: int
 ) -> pl.DataFrame:
-    """Recordings that self-supervised pre-training sees before a test fold is predicted.
+    """Recordings that pre-training sees before a test fold is predicted, of sets with folds.
 
-    A corpus leaves out the test subjects of that fold in each of its data sets, even though it
-    reads no labels. A data set that has fewer folds gives the others all that it has.
-    Columns dataset, recording_id, subject.
+    A corpus leaves out the test subjects of that fold in each of its data sets, even where it
+    reads no labels. A set that has fewer folds has no test subjects in those beyond, and gives the
+    others all that it has. Columns dataset, recording_id, subject.
     """
-    seen = []
+    seen = [pl.DataFrame(schema=dict.fromkeys(("dataset", "recording_id", "subject"), pl.String))]
     for dataset in corpus:
         table = folds[dataset]
         own = table.filter(pl.col("fold") == fold)
@@ -57,12 +57,31 @@ def pretraining_list(
     return pl.concat(seen)
 
 
+def before(
+    start: str, corpora: Mapping[str, Sequence[str]], supervised: Mapping[str, str]
+) -> list[str]:
+    """The data sets that all steps of pre-training see up to the weights `start`.
+
+    start      : pretrain-CORPUS | supervise-CORPUS
+    supervised : corpus of a supervised step -> that of the self-supervised one before it
+    """
+    step, corpus = start.split("-", 1)
+    earlier = corpora[supervised[corpus]] if step == "supervise" else ()
+    return list(dict.fromkeys([*corpora[corpus], *earlier]))
+
+
 def fitted_on(
-    dataset: str, folds: Mapping[str, pl.DataFrame], *, fold: int, corpus: Sequence[str] = ()
+    dataset: str,
+    folds: Mapping[str, pl.DataFrame],
+    *,
+    fold: int,
+    corpus: Sequence[str] = (),
+    indices: Mapping[str, pl.DataFrame],
 ) -> dict[str, pl.DataFrame]:
     """Step -> recordings that it sees before a system predicts this test fold.
 
-    corpus : data sets of the system's self-supervised pre-training, if it has any
+    corpus : data sets of the system's pre-training, if it has any; those without folds are
+             seen whole, as `indices` (schema.RECORDINGS) has them
     Columns dataset, recording_id, subject.
     """
     steps = {
@@ -70,7 +89,9 @@ def fitted_on(
         for role in ("train", "validation")
     }
     if corpus:
-        steps["pretrain"] = pretraining_list(folds, corpus, fold=fold)
+        listed = pretraining_list(folds, [d for d in corpus if d in folds], fold=fold)
+        whole = [_of(d, indices[d]) for d in corpus if d not in folds]
+        steps["pretrain"] = pl.concat([listed, *whole])
     return steps
 
 
@@ -79,12 +100,12 @@ def audit_all(
     indices: Mapping[str, pl.DataFrame],
     folds: Mapping[str, pl.DataFrame],
     rules: Mapping[str, Rules],
-    corpora: Mapping[str, Sequence[str]],
+    corpora: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> dict[str, Any]:
     """Audit every system on every data set and fold.
 
-    indices, folds, rules : by data set
-    corpora               : system -> data sets of its self-supervised pre-training, () for none
+    indices, folds, rules : by data set; indices also of those without folds
+    corpora               : data set -> system -> data sets of its pre-training, () for none
     """
     found: dict[str, Any] = {}
     for dataset, table in folds.items():
@@ -96,15 +117,17 @@ def audit_all(
                 audit(
                     indices=indices,
                     test=tests[fold],
-                    steps=fitted_on(dataset, folds, fold=fold, corpus=corpus),
+                    steps=fitted_on(dataset, folds, fold=fold, corpus=corpus, indices=indices),
                     rules=rules[dataset],
                     fold=fold,
                 )
                 for fold in numbers
             ]
-            for corpus in dict.fromkeys(map(tuple, corpora.values()))
+            for corpus in dict.fromkeys(map(tuple, corpora[dataset].values()))
         }
-        found[dataset] = {system: by_corpus[tuple(corpus)] for system, corpus in corpora.items()}
+        found[dataset] = {
+            system: by_corpus[tuple(corpus)] for system, corpus in corpora[dataset].items()
+        }
     return found
 
 

@@ -72,9 +72,9 @@ class Run:
         self._send("model", path=path)
 
     @contextlib.contextmanager
-    def fold(self, fold: int) -> Iterator["Run"]:
-        """A child run for one fold."""
-        child = Run(self.process, f"fold-{fold}")
+    def fold(self, fold: int | None) -> Iterator["Run"]:
+        """A child run for one fold; None: for all at once."""
+        child = Run(self.process, f"fold-{'all' if fold is None else fold}")
         child._send("fold")
         yield child
         child.finish("FINISHED")
@@ -189,7 +189,7 @@ def _flaws(stage: str, name: str) -> dict[str, str]:
     deps = entry.get("do", entry).get("deps", [])
     if not any(Path(dep).parent == paths.verdict(name).parent for dep in deps):
         return {}
-    verdict = next(p for p in map(paths.verdict, (name, f"pretrain-{name}")) if p.exists())
+    verdict = next(p for p in map(paths.verdict, (name, f"corpus-{name}")) if p.exists())
     rules = json.loads(verdict.read_text())["rules"].values()
     flaws = sorted({flaw for of_set in rules for flaw in of_set["flaws"]})
     return {"flaws": ", ".join(flaws) or "none"}

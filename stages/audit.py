@@ -7,27 +7,28 @@ from pipeline_lib.schema import FOLDS, RECORDINGS
 
 def main() -> None:
     params = load_params()
-    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.trained_on}
     folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.trained_on}
+    used = dict.fromkeys([*folds, *(d for corpus in params.corpora.values() for d in corpus)])
+    indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in used}
     systems = params.systems
-    alone = dict.fromkeys((*systems.baseline, *systems.classic, *systems.train), ())
-    pretrained = {
-        f"{system} after {corpus}": datasets
-        for corpus, datasets in params.corpora.items()
-        for system in systems.finetune
-    }
+    alone = (*systems.baseline, *systems.classic, *systems.train)
+    corpora: dict[str, dict[str, list[str]]] = {d: {s: [] for s in alone} for d in folds}
+    for row in params.finetune.values():
+        before = splits.before(row.start, params.corpora, params.supervise)
+        corpora[row.dataset][row.system] = before
     rules = {
-        d: protocols.rules(index, splits=params.splits, flaws=params.flaws)
-        for d, index in indices.items()
+        d: protocols.rules(indices[d], splits=params.splits, flaws=params.flaws) for d in folds
     }
-    report = splits.audit_all(
-        indices=indices, folds=folds, rules=rules, corpora={**alone, **pretrained}
-    )
+    report = splits.audit_all(indices=indices, folds=folds, rules=rules, corpora=corpora)
     tables.write_json(report, paths.LEAKAGE)
-    for dataset in params.trained_on:
+    for dataset in folds:
         verdicts.clear(dataset, {dataset: rules[dataset]})
-    for corpus in params.corpora:
-        verdicts.clear(f"pretrain-{corpus}", rules)
+    for name, row in params.finetune.items():
+        seen = {row.dataset, *corpora[row.dataset][row.system]}
+        verdicts.clear(name, {d: rules[d] for d in folds if d in seen})
+    for name, corpus in params.corpora.items():
+        verdicts.clear(f"corpus-{name}", {d: rules[d] for d in folds if d in corpus}, corpus=corpus)
+        verdicts.note_lessons(name, corpus)
 
 
 if __name__ == "__main__":

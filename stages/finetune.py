@@ -1,9 +1,8 @@
-"""Fine-tune a pre-trained model, all folds: `python -m stages.finetune deap videomae`."""
+"""Fine-tune a pre-trained VideoMAE, all folds: `python -m stages.finetune deap-videomae`."""
 
 import sys
 from functools import partial
-from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -12,46 +11,50 @@ from pipeline_lib.params import load_params
 from pipeline_lib.schema import CROPS, RECORDINGS
 
 
-def main(dataset: str, system: str) -> None:
+def main(name: str) -> None:
+    from models import videomae
+
     params = load_params()
-    module = import_module(f"models.{system}")
-    config = getattr(params.models[params.scale], system)
-    settings: dict[str, Any] = {"config": config, "seed": params.seed}
-    start = paths.pretrained(params.pretraining)
-    folds = verdicts.cleared_folds(dataset, verdict=start.name)
-    labels = tables.read_table(paths.index(dataset), RECORDINGS)
-    crops = tables.read_shards(paths.crops(dataset), CROPS, pl.col("crop") == config.crop)
-    out = paths.run(dataset, system)
+    config = params.models[params.scale].videomae
+    row = params.finetune[name]
+    taught = row.start.startswith("supervise-")  # adapts in fewer epochs (MVP 5.1)
+    recipe = config.finetune_taught if taught else config.finetune
+    settings: dict[str, Any] = {"config": config, "recipe": recipe, "seed": params.seed}
+    start = paths.RUNS / row.start
+    folds = verdicts.cleared_folds(row.dataset, verdict=name)
+    labels = tables.read_table(paths.index(row.dataset), RECORDINGS)
+    crops = tables.read_shards(paths.crops(row.dataset), CROPS, pl.col("crop") == config.crop)
+    out = paths.run(row.dataset, row.system)
     with tracking.stage_run(
         "finetune",
-        f"{dataset}-{system}",
+        name,
         experiment=params.execution.experiment,
-        params=settings | {"pretraining": params.pretraining},
+        params=settings | {"start": row.start},
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            module.finetune_fold,
+            videomae.finetune_fold,
             settings,
             [
-                paths.folds(dataset),
-                paths.index(dataset),
-                paths.ledger(paths.crops(dataset)),
+                paths.folds(row.dataset),
+                paths.index(row.dataset),
+                paths.ledger(paths.crops(row.dataset)),
                 *sorted(start.rglob("*.safetensors")),
             ],
         )
         results = crossval.run(
-            partial(module.finetune_fold, crops, labels, start=start, **settings),
+            partial(videomae.finetune_fold, crops, labels, start=start, **settings),
             folds,
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,
         )
-        crossval.write(out, results, folds, labels, module.lacking(labels, crops))
+        crossval.write(out, results, folds, labels, videomae.lacking(labels, crops))
         for number, result in results.items():
-            result.model.videomae.save_pretrained(paths.fold(out, number))
+            cast(videomae.Finetuned, result.model).videomae.save_pretrained(paths.fold(out, number))
         crossval.log_results(run, results)
         crossval.discard(checkpoints)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -1,25 +1,19 @@
-"""Pre-train VideoMAE, self-supervised, on a corpus: one model a test fold, which leaves it out."""
+"""Pre-train VideoMAE, self-supervised, on a corpus: `python -m stages.pretrain kad`."""
 
 import sys
 from functools import partial
 from typing import Any
 
-import polars as pl
-
-from pipeline_lib import corpus, crossval, paths, tables, tracking, verdicts
+from pipeline_lib import corpus, crossval, paths, tracking, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS
 
 
 def main(name: str) -> None:
     params = load_params()
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
-    datasets = params.corpora[name]
-    wanted = pl.col("crop") == config.crop
-    crops = {d: tables.read_shards(paths.crops(d), CROPS, wanted) for d in datasets}
+    folds, crops = verdicts.cleared_corpus(name, params.corpora[name], crop=config.crop)
     out = paths.pretrained(name)
-    folds = {d: verdicts.cleared_folds(d, verdict=out.name) for d in datasets}
     with tracking.stage_run(
         "pretrain", name, experiment=params.execution.experiment, params=settings
     ) as run:
@@ -27,19 +21,17 @@ def main(name: str) -> None:
             out.name,
             corpus.pretrain_fold,
             settings,
-            [path for d in datasets for path in (paths.folds(d), paths.ledger(paths.crops(d)))],
+            [paths.verdict(f"corpus-{name}")],
         )
-        epochs = crossval.run(
-            partial(corpus.pretrain_fold, crops=crops, folds=folds, out=out, **settings),
-            max(folds.values(), key=lambda table: table["fold"].n_unique()),
+        work = partial(corpus.pretrain_fold, crops=crops, folds=folds, out=out, **settings)
+        epochs = crossval.side_by_side(
+            work,
+            corpus.fold_numbers(folds),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,
         )
-        tables.write_table(crossval.history(epochs), out / "history.parquet")
-        for number, passed in epochs.items():
-            with run.fold(number) as child:
-                crossval.log_curves(child, passed)
+        crossval.write_history(out, epochs, run)
         crossval.discard(checkpoints)
 
 

@@ -38,7 +38,6 @@ def main() -> None:
             if dataset != inputs.SAMPLE
         },
         audit=json.loads(paths.LEAKAGE.read_text()),
-        corpus=" and ".join(params.corpora[params.pretraining]),
         real_sample=inputs.sample(accounts[inputs.SAMPLE]),
     )
     tables.atomic_write(paths.REPORT, lambda temporary: temporary.write_text(html))

@@ -165,7 +165,12 @@ def finetune(
     data: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], start: Path, **changes: Any
 ) -> FoldResult:
     return finetune_fold(
-        *data, config=config(**changes), start=start.parent, seed=0, checkpoint=None
+        *data,
+        config=(settings := config(**changes)),
+        recipe=settings.finetune,
+        start=start.parent,
+        seed=0,
+        checkpoint=None,
     )
 
 

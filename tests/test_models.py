@@ -107,7 +107,6 @@ def run(system: str, features: pl.DataFrame, fold: pl.DataFrame, *,
 def test_every_system_has_a_case() -> None:
     params = load_params()
     assert set(CASES) == set(params.systems.train)
-    assert set(CASES) | set(params.systems.finetune) == set(Models.model_fields)
 
 
 @systems

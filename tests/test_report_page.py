@@ -147,7 +147,6 @@ def render(**changes):
         "min_confidence": 0.5,
         "faces": {},
         "audit": {"amigos": {"mvp": [fold]}},
-        "corpus": "both twins",
         "real_sample": sample(),
     }
     return page.render(**settings | changes)

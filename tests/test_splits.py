@@ -19,11 +19,12 @@ def audit(
     **changes: Any,
 ) -> dict[str, Any]:
     asked = PAPER.model_copy(update=changes)
+    systems = {"mvp": (), "videomae": tuple(indices)}
     return splits.audit_all(
         indices=indices,
         folds=folds,
-        rules={d: protocols.rules(t, splits=asked, flaws=flaws) for d, t in indices.items()},
-        corpora={"mvp": (), "videomae": tuple(indices)},
+        rules={d: protocols.rules(indices[d], splits=asked, flaws=flaws) for d in folds},
+        corpora=dict.fromkeys(folds, systems),
     )
 
 
@@ -82,6 +83,24 @@ def test_a_copied_video_is_refused(two: Two) -> None:
     copied = pl.col("video_sha256").replace(f"b-video-{other}-0", f"a-video-{mine}-0")
     with pytest.raises(splits.LeakageError, match="1 files with the content of a test recording"):
         audit({**indices, "b": indices["b"].with_columns(copied)}, folds)
+
+
+def test_a_set_without_folds_is_seen_whole_and_audited(two: Two) -> None:
+    indices, folds = two
+    open_set = {**indices, "k": index(BALANCED, "k")}
+    steps = audit(open_set, folds)["b"]["videomae"][4]["fitted_on_subjects"]
+    assert steps["pretrain"] == 16 + open_set["k"]["subject"].n_unique()
+    mine = min(splits.with_role(folds["a"], 0, "test")["subject"]).removeprefix("a")
+    copied = pl.col("video_sha256").replace("k-video-0-0", f"a-video-{mine}-0")
+    with pytest.raises(splits.LeakageError, match=r"pretrain sees 1 files with the content"):
+        audit({**open_set, "k": open_set["k"].with_columns(copied)}, folds)
+
+
+def test_all_steps_before_a_start_count() -> None:
+    corpora = {"k400": ["k"], "kad": ["k", "a", "d"], "k_d": ["k", "d"]}
+    supervised = {"k_d": "kad"}
+    assert splits.before("pretrain-k400", corpora, supervised) == ["k"]
+    assert splits.before("supervise-k_d", corpora, supervised) == ["k", "d", "a"]
 
 
 def test_a_stimulus_on_both_sides_is_refused_where_stimuli_must_be_new(two: Two) -> None:

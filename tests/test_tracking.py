@@ -71,13 +71,13 @@ def test_a_stage_hangs_below_its_execution_and_a_fold_below_its_stage(here: Path
 def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
     deps = {
         "train": ["data/audit/${item.dataset}.json"],
-        "pretrain": ["data/audit/pretrain-${key}.json"],
+        "pretrain": ["data/audit/corpus-${key}.json"],
         "ingest": ["data/raw"],
     }
     stages = {stage: {"deps": of_stage} for stage, of_stage in deps.items()}
     (here / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     rules = {"deap": {"flaws": ["trial_level"]}, "amigos": {"flaws": []}}
-    for verdict in ("deap", "pretrain-both"):
+    for verdict in ("deap", "corpus-both"):
         tables.write_json({"rules": rules}, paths.verdict(verdict))
     for stage, name in (("ingest", "deap"), ("train", "deap"), ("pretrain", "both")):
         with tracking.stage_run(stage, name, experiment="test", params={}) as run:

@@ -12,7 +12,7 @@ from pipeline_lib import params
 from pipeline_lib.datasets.amigos import adapter
 from pipeline_lib.recordings import Reading, RecordingError
 from pipeline_lib.twins.amigos import writer
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 
 TWIN = params.Twin(
     subjects=5, trials=3, seconds=5.0, effect=0.8, traps="all", seed=3, width=96, height=64

@@ -12,9 +12,9 @@ import pytest
 from pipeline_lib import params
 from pipeline_lib.datasets.bids import adapter
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.twins import faces
 from pipeline_lib.twins.bids import writer
-from pipeline_lib.twins.plan import place_traps, plan
+from pipeline_lib.twins.shared import faces
+from pipeline_lib.twins.shared.plan import place_traps, plan
 from tests.contents import hashes
 
 TWIN = params.Twin(subjects=5, trials=3, seconds=5.0, effect=0.8, traps="all", seed=3,

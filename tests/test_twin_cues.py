@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from pipeline_lib.twins import faces, physiology
+from pipeline_lib.twins.shared import faces, physiology
 
 RATE, LEAD_IN, SECONDS = 128.0, 5.0, 20.0
 SPAN = {"lead_in": LEAD_IN, "seconds": SECONDS, "sampling_rate": RATE}

@@ -17,7 +17,7 @@ from pipeline_lib.datasets.deap import original as deap_bdf
 from pipeline_lib.physio.filters import resample
 from pipeline_lib.recordings import Reading, RecordingError
 from pipeline_lib.twins.deap import writer
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 from tests.contents import hashes
 
 SIZE = {"effect": 0.8, "traps": "all", "seed": 3, "width": 96, "height": 64}

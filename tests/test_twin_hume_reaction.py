@@ -14,7 +14,7 @@ from pipeline_lib.media import DECODED, completed
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins import voice
 from pipeline_lib.twins.hume_reaction import writer
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 from pipeline_lib.video.encode import Track
 from tests.contents import hashes
 

@@ -11,7 +11,7 @@ from pipeline_lib.datasets.kinetics import adapter as kinetics
 from pipeline_lib.media import DECODED, completed
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins.kinetics import writer
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 from tests.contents import hashes
 
 TWIN = params.Twin(

@@ -17,7 +17,7 @@ from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins.amigos import writer as amigos
 from pipeline_lib.twins.deap import writer as deap
 from pipeline_lib.twins.folder import replaced
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 from tests.contents import hashes
 
 TWIN = params.Twin(

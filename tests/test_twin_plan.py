@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.twins.plan import place_traps, plan, rating
+from pipeline_lib.twins.shared.plan import place_traps, plan, rating
 
 PAIRS = (("valence", "face"), ("arousal", "body"))
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline_lib import params
 from pipeline_lib.datasets.stressid import adapter
 from pipeline_lib.recordings import Reading, RecordingError
-from pipeline_lib.twins.plan import plan
+from pipeline_lib.twins.shared.plan import plan
 from pipeline_lib.twins.stressid import writer
 
 TWIN = params.Twin(

@@ -10,7 +10,7 @@ from pipeline_lib.face.feature_extraction import measure
 from pipeline_lib.face.tracking import follower
 from pipeline_lib.schema import LANDMARKS, OPENFACE, SIGNALS
 from pipeline_lib.twins.bids import writer
-from pipeline_lib.twins.plan import Trial
+from pipeline_lib.twins.shared.plan import Trial
 
 TWIN = params.Twin(subjects=5, trials=2, seconds=24.0, effect=1.0, traps="few", seed=7,
                    width=240, height=180)  # fmt: skip

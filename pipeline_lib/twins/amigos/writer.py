@@ -24,9 +24,9 @@ from pipeline_lib.datasets.amigos.adapter import (
     SAMPLING_RATE,
     SHORT_VIDEOS,
 )
-from pipeline_lib.twins import faces, physiology
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
-from pipeline_lib.twins.plan import CUES, Trial, by_subject, place_traps, plan, rating
+from pipeline_lib.twins.shared import faces, physiology
+from pipeline_lib.twins.shared.plan import CUES, Trial, by_subject, place_traps, plan, rating
 from pipeline_lib.video.encode import Image, write_video
 
 Floats = npt.NDArray[np.float64]

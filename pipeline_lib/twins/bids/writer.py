@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_lib import params
-from pipeline_lib.twins import faces, physiology
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
-from pipeline_lib.twins.plan import SCALE, Trial, by_subject, place_traps, plan, rating
+from pipeline_lib.twins.shared import faces, physiology
+from pipeline_lib.twins.shared.plan import SCALE, Trial, by_subject, place_traps, plan, rating
 from pipeline_lib.video.encode import Image, write_video
 
 Floats = npt.NDArray[np.float64]

@@ -20,10 +20,10 @@ from pipeline_lib.datasets.deap.adapter import (
     SAMPLING_RATE,
 )
 from pipeline_lib.datasets.deap.presentations import FIRST_IN_GENEVA, RATINGS_FILE
-from pipeline_lib.twins import faces, physiology
 from pipeline_lib.twins.deap import amplifier, pickle2
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
-from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan, rating
+from pipeline_lib.twins.shared import faces, physiology
+from pipeline_lib.twins.shared.plan import Trial, by_subject, place_traps, plan, rating
 from pipeline_lib.video.encode import write_video
 
 Floats = npt.NDArray[np.float64]

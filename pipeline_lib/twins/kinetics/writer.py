@@ -16,9 +16,9 @@ import numpy as np
 
 from pipeline_lib import params
 from pipeline_lib.datasets.kinetics.adapter import REPLACEMENTS
-from pipeline_lib.twins import faces
 from pipeline_lib.twins.folder import NOTICE, replaced, truncate
-from pipeline_lib.twins.plan import Trial, by_subject, place_traps, plan
+from pipeline_lib.twins.shared import faces
+from pipeline_lib.twins.shared.plan import Trial, by_subject, place_traps, plan
 from pipeline_lib.video.encode import write_video
 
 Layout = Literal["flat", "folders"]
