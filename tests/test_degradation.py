@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from pipeline_lib import crossval, degradation
+from pipeline_lib.planted import planted
 from pipeline_lib.trials import Modality
-from tests.planted import planted
 from tests.test_models import run
 
 

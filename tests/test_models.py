@@ -15,9 +15,9 @@ from models.uni_au import UniAU
 from models.uni_physio import UniPhysio
 from models.uni_transformer import UniTransformer
 from pipeline_lib.params import Models, load_params
+from pipeline_lib.planted import FPS, SAMPLING_RATE, planted, without
 from pipeline_lib.training import Batch, FoldResult, label_loss
 from pipeline_lib.trials import N_VISUAL, Lengths
-from tests.planted import FPS, SAMPLING_RATE, planted, without
 
 # Of each system its network, and the targets that the planted model lets it know.
 CASES = {
