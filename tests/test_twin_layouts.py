@@ -18,7 +18,6 @@ from pipeline_lib.twins.amigos import writer as amigos
 from pipeline_lib.twins.deap import writer as deap
 from pipeline_lib.twins.folder import replaced
 from pipeline_lib.twins.shared.plan import plan
-from tests.contents import hashes
 
 TWIN = params.Twin(
     subjects=5, trials=3, seconds=5.0, effect=0.8, traps="few", seed=3, width=96, height=64
@@ -160,12 +159,6 @@ def test_deap_videos(deap_root):
     assert len(counts) == 5 * 3 - 1
     assert 50 < counts.pop("s03_trial02.avi") < 200  # truncated
     assert set(counts.values()) == {5 * 50}
-
-
-@pytest.mark.parametrize(("twin", "root"), [(amigos, "amigos_root"), (deap, "deap_root")])
-def test_same_params_same_bytes(twin, root, clips, tmp_path, request):
-    twin.write(tmp_path / "again", twin=TWIN, clips=clips, jobs=2)
-    assert hashes(tmp_path / "again") == hashes(request.getfixturevalue(root))
 
 
 def test_twins_say_that_they_are_synthetic(amigos_root, deap_root):
