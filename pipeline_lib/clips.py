@@ -118,5 +118,6 @@ def lacking(labels: pl.DataFrame, crops: pl.DataFrame) -> dict[str, str]:
 def decode(jpeg: bytes, *, size: int) -> Pixels:
     """RGB (size, size, 3) of a JPEG."""
     with Image.open(io.BytesIO(jpeg)) as image:
+        image.draft("RGB", (size, size))  # a JPEG twice as large or more is decoded at half, ...
         scaled = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
         return np.array(scaled)
