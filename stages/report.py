@@ -12,6 +12,7 @@ def main() -> None:
     systems = params.systems
     by_epochs = (*systems.finetune, *systems.train)
     accounts = {dataset: inputs.account(dataset) for dataset in params.datasets}
+    synced = {dataset: inputs.timing(dataset) for dataset in params.datasets}
     html = page.render(
         scale=params.scale,
         trained={
@@ -30,7 +31,9 @@ def main() -> None:
             )
             for dataset, account in accounts.items()
         },
-        synced={dataset: inputs.timing(dataset) for dataset in params.datasets},
+        video_clips=inputs.videos(synced, accounts),
+        corpora=params.corpora,
+        synced=synced,
         min_confidence=params.sync.min_confidence,
         faces={
             dataset: inputs.faces(dataset, account, agreed=dataset in params.report.faces_of)

@@ -16,7 +16,8 @@ from pipeline_lib import schema
 from pipeline_lib.comparison import family
 from pipeline_lib.evaluation import summarise
 from pipeline_lib.params import Evaluation
-from pipeline_lib.report import figures, page, real
+from pipeline_lib.report import figures, labels, page, real
+from pipeline_lib.report.videos import Videos
 from pipeline_lib.splits import Rules
 
 RNG = np.random.default_rng(0)
@@ -142,6 +143,8 @@ def render(**changes):
     settings = {
         "scale": "tiny",
         "trained": {"amigos": trained(), "deap": trained()},
+        "video_clips": {"amigos": Videos(4, 20.0, 4)},
+        "corpora": {},
         "ledgers_by_set": {"amigos": {"openface": ledger}},
         "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},
         "min_confidence": 0.5,
@@ -185,7 +188,8 @@ def test_ids_are_unique(html):
 def test_twins_are_called_so(html):
     assert "AMIGOS and DEAP are synthetic twins." in html
     assert "ours, synthetic twin" in html
-    of_real = own(render(trained={"amigos": trained(synthetic=False)}))
+    real_clips = {"amigos": Videos(4, 20.0, 0)}
+    of_real = own(render(trained={"amigos": trained(synthetic=False)}, video_clips=real_clips))
     assert "synthetic" not in of_real
     assert "Best possible" not in of_real
 
@@ -206,7 +210,7 @@ def decoded(values):
 
 
 def test_ratings_on_the_threshold_stand_left_of_it():
-    low, high, *_ = data_of(figures.labels_figure(index(), dataset="x", threshold=4.5))
+    low, high, *_ = data_of(labels.labels_figure(index(), dataset="x", threshold=4.5))
     x = decoded(low["x"])
     assert x[decoded(low["y"]) > 0].tolist() == [0.75, 4.25]
     assert x[decoded(high["y"]) > 0].tolist() == [4.75, 8.75]

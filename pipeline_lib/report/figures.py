@@ -28,9 +28,7 @@ LOOK = go.layout.Template(
         "yaxis": {"gridcolor": style.LINE, "linecolor": style.MUTED, "zeroline": False},
     }
 )
-LABEL_COLOURS = ("#9aa5b1", style.OURS)  # of label 0 and 1
 LOSS_COLOURS = {"train_loss": style.MUTED, "validation_loss": style.OURS}
-HALVES = np.arange(2, 19)  # a scale from 1 to 9 in bins of a half, each with its upper edge
 
 
 def library() -> str:
@@ -94,49 +92,6 @@ def scores_figure(results: Mapping[str, Summary], *, dataset: str, effect: float
     longest = max(len(SYSTEMS[name].title) for name in names)
     figure.update_layout(showlegend=False, margin_l=30 + 7 * longest)  # px a letter
     return fragment(figure, name=f"scores-{dataset}", height=120 + 38 * len(names))
-
-
-def labels_figure(recordings: pl.DataFrame, *, dataset: str, threshold: float) -> str:
-    """How often each rating was given, coloured by label (the paper's Fig. 3).
-
-    recordings : schema.RECORDINGS
-    threshold  : rating <= threshold is label 0
-    """
-    figure = make_subplots(1, len(TARGETS), subplot_titles=TARGETS, horizontal_spacing=0.09)
-    for column, target in enumerate(TARGETS, start=1):
-        rated = recordings.drop_nulls([target, f"{target}_label"])
-        for label, colour in enumerate(LABEL_COLOURS):
-            ratings = rated.filter(pl.col(f"{target}_label") == label)[target].to_numpy()
-            bins = np.clip(np.ceil(2 * ratings), HALVES[0], HALVES[-1]).astype(int)
-            figure.add_bar(
-                x=HALVES / 2 - 0.25,
-                y=np.bincount(bins, minlength=HALVES[-1] + 1)[HALVES],
-                width=0.46,
-                marker={"color": colour},
-                hovertemplate=f"label {label}: %{{y}} recordings<extra></extra>",
-                row=1,
-                col=column,
-            )
-            figure.add_annotation(
-                text=f"label {label}: {len(ratings)}",
-                x=label,
-                y=1,
-                xref="x domain",
-                yref="y domain",
-                xanchor="right" if label else "left",
-                yanchor="bottom",
-                showarrow=False,
-                font={"color": colour},
-                row=1,
-                col=column,
-            )
-        figure.add_vline(
-            x=threshold, line={"dash": "dash", "color": style.INK, "width": 1}, row=1, col=column
-        )
-    figure.update_layout(barmode="stack", showlegend=False)
-    figure.update_xaxes(range=[0.3, 9.2], dtick=1, title_text="rating")
-    figure.update_yaxes(title_text="recordings", col=1)
-    return fragment(figure, name=f"labels-{dataset}", height=250)
 
 
 def curves_figure(curves: Mapping[str, pl.DataFrame], *, dataset: str) -> str:

@@ -7,6 +7,7 @@ import polars as pl
 
 from pipeline_lib import params, paths, tables
 from pipeline_lib.report.page import Faces, Real, Trained
+from pipeline_lib.report.videos import Videos
 from pipeline_lib.schema import ACCOUNT, CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS, SYNC
 
 SAMPLE = "sample"
@@ -21,6 +22,16 @@ def account(dataset: str) -> pl.DataFrame:
 def timing(dataset: str) -> pl.DataFrame:
     """schema.SYNC"""
     return tables.read_table(paths.timing(dataset), SYNC)
+
+
+def videos(
+    synced: Mapping[str, pl.DataFrame], accounts: Mapping[str, pl.DataFrame]
+) -> dict[str, Videos]:
+    """Data set -> its videos; synced: schema.SYNC, accounts: schema.ACCOUNT, both by data set."""
+    return {
+        dataset: Videos.of(timing, synthetic=bool(accounts[dataset]["synthetic"].all()))
+        for dataset, timing in synced.items()
+    }
 
 
 def ledgers(

@@ -7,7 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib.report import comparisons, contact_sheet, figures, ledgers, real, results
+from pipeline_lib.report import (
+    comparisons,
+    contact_sheet,
+    figures,
+    labels,
+    ledgers,
+    real,
+    results,
+    videos,
+)
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
 from pipeline_lib.report.style import CSS
 from pipeline_lib.report.timing import timing_table
@@ -70,6 +79,8 @@ def render(
     *,
     scale: str,
     trained: Mapping[str, Trained],
+    video_clips: Mapping[str, videos.Videos],
+    corpora: Mapping[str, Sequence[str]],
     ledgers_by_set: ledgers.Ledgers,
     synced: Mapping[str, pl.DataFrame],
     min_confidence: float,
@@ -81,6 +92,8 @@ def render(
 
     scale          : tiny | paper
     trained        : data set -> what came of it
+    video_clips    : data set -> its videos
+    corpora        : name -> data sets whose clips are seen together
     ledgers_by_set : data set -> stage -> schema.LEDGER
     synced         : data set -> schema.SYNC
     min_confidence : 0-1, of an offset between video and signals that is trusted
@@ -95,7 +108,9 @@ def render(
     parts = {
         "real": _real(real_sample),
         "results": _results(trained),
-        "data": _data(trained, ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
+        "data": _collections(videos.table_2(video_clips, corpora))
+        + _distributions(trained)
+        + _account(ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
         + "".join(_crops(name, of_set) for name, of_set in faces.items()),
         "training": _training(trained),
         "leakage": _leakage(audit),
@@ -210,20 +225,38 @@ def _result(name: str, of_set: Trained) -> str:
     return "".join(parts)
 
 
-def _data(trained: Mapping[str, Trained], ledgers_by_set: ledgers.Ledgers, timing: str) -> str:
-    distributions = "".join(
-        f"<h3>{escape(name.upper())}: ratings and labels</h3><figure>"
-        f"{figures.labels_figure(of_set.recordings, dataset=name, threshold=of_set.threshold)}"
-        f"<figcaption>Ratings above {of_set.threshold:g} (dashed) are label 1.</figcaption>"
-        "</figure>"
+def _collections(table: str) -> str:
+    return (
+        f"<h3>Data sets (Table 2)</h3>{table}<p class='note'>Published: {escape(SOURCE)}. A video "
+        "clip is the video of one recording; ours are those that could be decoded.</p>"
+    )
+
+
+def _distributions(trained: Mapping[str, Trained]) -> str:
+    return "".join(
+        f"<h3>{escape(name.upper())}: ratings and labels (Fig. 3)</h3><figure>"
+        f"{labels.labels_figure(of_set.recordings, dataset=name, threshold=of_set.threshold)}"
+        f"<figcaption>Ratings above {of_set.threshold:g} (dashed) are label 1. "
+        f"{_unrated(of_set.recordings)}</figcaption></figure>"
         for name, of_set in trained.items()
     )
+
+
+def _unrated(recordings: pl.DataFrame) -> str:
+    missing = {target: n for target, n in labels.unrated(recordings).items() if n}
+    if not missing:
+        return f"All {recordings.height} recordings are rated."
+    without = ", ".join(f"{n} of {target}" for target, n in missing.items())
+    return f"Without a rating: {without}, among {recordings.height} recordings."
+
+
+def _account(ledgers_by_set: ledgers.Ledgers, timing: str) -> str:
     return (
-        "<p>What became of every recording in every stage. Nothing is dropped in silence.</p>"
+        "<h3>Every recording in every stage</h3><p>Nothing is dropped in silence.</p>"
         f"{ledgers.ledger_table(ledgers_by_set)}<h3>Reasons</h3>"
         f"{ledgers.reasons_table(ledgers_by_set)}<h3>Video on signals</h3><p>From the time stamps "
         "of the frames. Offsets come from the pulse in the face's colour if sync.estimate asks for "
-        f"them, and move videos only if sync.apply says so.</p>{timing}{distributions}"
+        f"them, and move videos only if sync.apply says so.</p>{timing}"
     )
 
 

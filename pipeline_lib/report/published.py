@@ -1,4 +1,4 @@
-"""Tables 3 and 4 of the paper, and which of its rows and columns each of our systems answers.
+"""Tables 2 to 4 of the paper, and which of its rows and columns each of our systems answers.
 
 Source: V. Strizhkova et al., "MVP: Multimodal Emotion Recognition based on Video and
 Physiological Signals", ABAW workshop at ECCV 2024, hal-04869231. Weighted F1 in percent, mean
@@ -17,6 +17,25 @@ TARGETS = ("arousal", "valence")  # in the order of the paper's columns
 
 Score = tuple[int, int]  # mean, standard deviation; percent
 Row = Mapping[str, tuple[Score, Score]]  # modality -> arousal, valence
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A row of Table 2."""
+
+    title: str
+    n_clips: int
+    seconds: int | None  # average duration of a clip
+    source: str
+
+
+# Table 2, by the names of our data sets and corpora.
+TABLE_2: Mapping[str, Collection] = {
+    "kinetics": Collection("Kinetics-400", 306_245, 10, "YouTube"),
+    "amigos": Collection("AMIGOS", 640, 80, "Lab"),
+    "deap": Collection("DEAP", 880, 70, "Lab"),
+    "kad": Collection("KAD", 307_765, None, "Multi-source"),
+}
 
 # Table 4: data set -> method -> modality -> (arousal, valence)
 TABLE_4: Mapping[str, Mapping[str, Row]] = {
