@@ -115,6 +115,7 @@ class Start(Section):
     dataset: str
     system: str
     start: Annotated[str, Field(pattern="^(pretrain|supervise)-")]
+    crop: Literal["large", "small"] | None = None  # None: models.*.videomae.crop
 
 
 class Systems(Section):

@@ -15,8 +15,9 @@ def main(name: str) -> None:
     from models import videomae
 
     params = load_params()
-    config = params.models[params.scale].videomae
     row = params.finetune[name]
+    config = params.models[params.scale].videomae
+    config = config.model_copy(update={"crop": row.crop or config.crop})
     taught = row.start.startswith("supervise-")  # adapts in fewer epochs (MVP 5.1)
     recipe = config.finetune_taught if taught else config.finetune
     settings: dict[str, Any] = {"config": config, "recipe": recipe, "seed": params.seed}
@@ -29,7 +30,7 @@ def main(name: str) -> None:
         "finetune",
         name,
         experiment=params.execution.experiment,
-        params=settings | {"start": row.start},
+        params=settings | {"row": row},
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,

@@ -4,7 +4,7 @@ import json
 
 from pipeline_lib import paths, tables
 from pipeline_lib.params import load_params
-from pipeline_lib.report import inputs, page
+from pipeline_lib.report import crop_comparison, inputs, page
 
 
 def main() -> None:
@@ -13,6 +13,9 @@ def main() -> None:
     by_epochs = (*systems.finetune, *systems.train)
     accounts = {dataset: inputs.account(dataset) for dataset in params.datasets}
     synced = {dataset: inputs.timing(dataset) for dataset in params.datasets}
+    crop_pairs = crop_comparison.pairs(
+        params.finetune, usual=params.models[params.scale].videomae.crop
+    )
     html = page.render(
         scale=params.scale,
         trained={
@@ -22,6 +25,7 @@ def main() -> None:
                 by_epochs=by_epochs,
                 threshold=params.datasets[dataset].threshold,
                 twins=params.twins,
+                crop_pair=crop_pairs.get(dataset),
             )
             for dataset in params.trained_on
         },

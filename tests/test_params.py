@@ -43,6 +43,7 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("supervise.kad", "k400_deap", "supervise starts from ['k400_deap']"),
         ("finetune.deap-videomae.start", "pretrain-all", "finetune.deap-videomae.start is"),
         ("finetune.deap-videomae.start", "kad", "finetune.deap-videomae.start: String should"),
+        ("finetune.deap-videomae_small.crop", "tiny", "finetune.deap-videomae_small.crop: Input"),
         ("systems.finetune", ["videomae"], "finetune has ['amigos-videomae', 'amigos-videomae_k4"),
         ("models.tiny.mvp.heads", 7, "dim = 64 is not a multiple of heads = 7"),
         ("models.tiny.videomae.patch_size", 15, "not whole patches of patch_size = 15 px"),

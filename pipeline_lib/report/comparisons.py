@@ -110,7 +110,7 @@ def _matrix(pairs: Sequence[Pair]) -> str:
     seen = _seen_by(pairs)
     rows = [
         f"<tr>{markup.cells([_title(row)], kind='name')}"
-        + markup.cells([_cell(rivals[other]) if other in rivals else markup.NONE for other in seen])
+        + markup.cells([cell(rivals[other]) if other in rivals else markup.NONE for other in seen])
         + "</tr>"
         for row, rivals in seen.items()
     ]
@@ -121,7 +121,8 @@ def _matrix(pairs: Sequence[Pair]) -> str:
     return note + markup.table(markup.head(["System"], [_title(system) for system in seen]), rows)
 
 
-def _cell(pair: Pair) -> str:
+def cell(pair: Pair) -> str:
+    """Difference in points, interval, corrected p and recordings; the verdict in its colour."""
     verdict = pair["verdict"]
     colour = f'style="color:{COLOURS[verdict]}"'
     if pair["difference"] is None:
@@ -136,6 +137,11 @@ def _cell(pair: Pair) -> str:
         f"<small>{markup.span(low, high)}</small><small>p {_p(pair['p_holm'])}, "
         f"n {pair['n_recordings']}</small></span>"
     )
+
+
+def between(pairs: Sequence[Pair], a: str, b: str) -> Pair:
+    """The pair of two systems as seen by the first."""
+    return _seen_by(pairs)[a][b]
 
 
 def _seen_by(pairs: Sequence[Pair]) -> dict[str, dict[str, Pair]]:

@@ -96,12 +96,12 @@ def _facts(entry: dict[str, Any], large: pl.DataFrame) -> list[str]:
 
 def _frame(row: dict[str, Any], jpegs: Iterable[bytes]) -> str:
     unseen = "" if row["face"] else ' class="unseen"'
-    images = "".join(f'<img alt="" src="{_thumbnail(jpeg)}">' for jpeg in jpegs)
+    images = "".join(f'<img alt="" src="{thumbnail(jpeg)}">' for jpeg in jpegs)
     caption = f"{row['time']:.1f} s" if row["face"] else f"{row['time']:.1f} s, no face"
     return f"<figure{unseen}>{images}<figcaption>{caption}</figcaption></figure>"
 
 
-def _thumbnail(jpeg: bytes) -> str:
+def thumbnail(jpeg: bytes) -> str:
     """A small copy as a data URI: at the papers' scale the page would grow by megabytes."""
     small = io.BytesIO()
     with Image.open(io.BytesIO(jpeg)) as image:

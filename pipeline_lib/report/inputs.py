@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from pipeline_lib import params, paths, tables
+from pipeline_lib.report.crop_comparison import Pair
 from pipeline_lib.report.page import Faces, Real, Trained
 from pipeline_lib.report.videos import Videos
 from pipeline_lib.schema import ACCOUNT, CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS, SYNC
@@ -52,6 +53,7 @@ def trained(
     by_epochs: Sequence[str],
     threshold: float,
     twins: Mapping[str, params.Twin],
+    crop_pair: Pair | None,
 ) -> Trained:
     """by_epochs : those of the systems that have curves"""
     index = tables.read_table(paths.index(dataset), RECORDINGS)
@@ -62,6 +64,7 @@ def trained(
         results={s: json.loads(paths.result(dataset, s).read_text()) for s in systems},
         comparisons=json.loads(paths.comparisons(dataset).read_text()),
         curves={s: tables.read_table(paths.history(dataset, s), HISTORY) for s in by_epochs},
+        crop_pair=crop_pair,
     )
 
 

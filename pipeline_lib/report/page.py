@@ -10,6 +10,7 @@ import polars as pl
 from pipeline_lib.report import (
     comparisons,
     contact_sheet,
+    crop_comparison,
     figures,
     labels,
     ledgers,
@@ -57,6 +58,7 @@ class Trained:
     results: Mapping[str, results.Summary]  # system -> content of results/D-S.json
     comparisons: comparisons.Comparisons  # content of results/D-comparisons.json
     curves: Mapping[str, pl.DataFrame]  # system -> schema.HISTORY, of those trained by epochs
+    crop_pair: crop_comparison.Pair | None  # two systems that differ in the crop alone
 
     @property
     def synthetic(self) -> bool:
@@ -107,7 +109,7 @@ def render(
         raise ValueError(f"{unknown}: no place in the tables; add them to published.SYSTEMS")
     parts = {
         "real": _real(real_sample),
-        "results": _results(trained),
+        "results": _results(trained, faces),
         "data": _collections(videos.table_2(video_clips, corpora))
         + _distributions(trained)
         + _account(ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
@@ -187,16 +189,18 @@ def _real(sample: Real) -> str:
     )
 
 
-def _results(trained: Mapping[str, Trained]) -> str:
+def _results(trained: Mapping[str, Trained], faces: Mapping[str, Faces | None]) -> str:
     head = (
         "<p>Weighted F1 in percent: mean ± standard deviation over the test folds, by subject; "
         "small, the interval of all folds at once from a bootstrap over subjects. Published: "
         f"{escape(SOURCE)}, Tables 3 and 4. HC: hand-crafted features.</p>"
     )
-    return head + "".join(_result(name, of_set) for name, of_set in trained.items())
+    return head + "".join(
+        _result(name, of_set, faces.get(name)) for name, of_set in trained.items()
+    )
 
 
-def _result(name: str, of_set: Trained) -> str:
+def _result(name: str, of_set: Trained, faces: Faces | None) -> str:
     table_4 = results.table_4(
         name, of_set.results, synthetic=of_set.synthetic, effect=of_set.effect
     )
@@ -217,6 +221,15 @@ def _result(name: str, of_set: Trained) -> str:
             "target alone is its fine-tuning. Ours leave every fold's test subjects out of all "
             "steps.</p>"
         )
+    if of_set.crop_pair is not None:
+        fig_4 = crop_comparison.section(
+            name,
+            of_set.crop_pair,
+            of_set.results,
+            of_set.comparisons,
+            None if faces is None else faces.crops,
+        )
+        parts.append(f"<h3>{escape(name.upper())}: large or small crops (Fig. 4)</h3>{fig_4}")
     parts.append(comparisons.section(name, of_set.comparisons))
     parts.append(
         f"<details><summary>{escape(name.upper())}: all scores of our systems</summary>"

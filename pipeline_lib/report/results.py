@@ -80,7 +80,7 @@ def table_3(dataset: str, results: Mapping[str, Summary], *, synthetic: bool) ->
             rows.append(
                 f'<tr class="ours">{markup.cells(["", ""], kind="name")}'
                 f'<td class="from">{_ours_on(synthetic, result["flaws"])}</td>'
-                f"<td>{_our_score(result, 'valence')}</td></tr>"
+                f"<td>{our_score(result, 'valence')}</td></tr>"
             )
     return markup.table(head, rows)
 
@@ -122,7 +122,7 @@ def _ours(results: Mapping[str, Summary], *, synthetic: bool, title: str) -> str
     """One row of systems, each in the columns of what it is fed."""
     by_modality = {m: result for name, result in results.items() for m in SYSTEMS[name].modalities}
     scores = [
-        _our_score(by_modality[modality], target) if modality in by_modality else markup.NONE
+        our_score(by_modality[modality], target) if modality in by_modality else markup.NONE
         for modality in MODALITIES
         for target in TARGETS
     ]
@@ -162,7 +162,7 @@ def _plus_minus(score: Score) -> str:
     return f"{score[0]} ± {score[1]}"
 
 
-def _our_score(result: Summary, target: str) -> str:
+def our_score(result: Summary, target: str) -> str:
     """Mean and deviation over folds; below, the interval of all folds at once.
 
     All folds at once stand above too where a fold is too small for a score of its own.

@@ -72,6 +72,11 @@ td .none {{ color: #c4cad3; }}
 .faces img + img {{ margin-top: 4px; }}
 .faces .unseen img {{ filter: grayscale(1) opacity(0.55); }}
 .faces figcaption {{ font-size: 12px; text-align: center; }}
+.crops {{ display: grid; grid-template-columns: 1fr 1fr; gap: 26px; max-width: 780px; }}
+.crops figure {{ margin: 8px 0; }}
+.crops figure div {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; }}
+.crops img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: cover;
+  border-radius: 6px; }}
 figure {{ margin: 18px 0; }}
 summary {{ cursor: pointer; font-weight: 600; font-size: 17px; margin: 26px 0 8px; }}
 footer {{ color: {MUTED}; font-size: 14px; padding: 6px 0 60px; }}
