@@ -100,6 +100,10 @@ def predictions(dataset: str, system: str) -> Path:
     return run(dataset, system) / "predictions.parquet"
 
 
+def degraded(dataset: str, system: str) -> Path:
+    return run(dataset, system) / "degraded.parquet"
+
+
 def history(dataset: str, system: str) -> Path:
     return run(dataset, system) / "history.parquet"
 

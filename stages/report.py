@@ -23,6 +23,7 @@ def main() -> None:
                 dataset,
                 systems=(*systems.baseline, *systems.classic, *by_epochs),
                 by_epochs=by_epochs,
+                on_features=systems.train,
                 threshold=params.datasets[dataset].threshold,
                 twins=params.twins,
                 crop_pair=crop_pairs.get(dataset),

@@ -131,6 +131,7 @@ def trained(*, synthetic=True):
         results={"mvp": results(), "videomae": results(), "majority": results()},
         comparisons=comparisons(),
         curves={"mvp": curves()},
+        degraded={},
         crop_pair=None,
     )
 

@@ -9,7 +9,17 @@ from pipeline_lib import params, paths, tables
 from pipeline_lib.report.crop_comparison import Pair
 from pipeline_lib.report.page import Faces, Real, Trained
 from pipeline_lib.report.videos import Videos
-from pipeline_lib.schema import ACCOUNT, CROPS, HISTORY, LEDGER, OPENFACE, PHYSIO, RECORDINGS, SYNC
+from pipeline_lib.schema import (
+    ACCOUNT,
+    CROPS,
+    DEGRADED,
+    HISTORY,
+    LEDGER,
+    OPENFACE,
+    PHYSIO,
+    RECORDINGS,
+    SYNC,
+)
 
 SAMPLE = "sample"
 TRACKED = "sub-laughing_task-watch"  # the clip whose action units are shown
@@ -51,11 +61,12 @@ def trained(
     *,
     systems: Sequence[str],
     by_epochs: Sequence[str],
+    on_features: Sequence[str],
     threshold: float,
     twins: Mapping[str, params.Twin],
     crop_pair: Pair | None,
 ) -> Trained:
-    """by_epochs : those of the systems that have curves"""
+    """by_epochs : those of the systems that have curves, on_features : that were degraded"""
     index = tables.read_table(paths.index(dataset), RECORDINGS)
     return Trained(
         recordings=index,
@@ -64,6 +75,7 @@ def trained(
         results={s: json.loads(paths.result(dataset, s).read_text()) for s in systems},
         comparisons=json.loads(paths.comparisons(dataset).read_text()),
         curves={s: tables.read_table(paths.history(dataset, s), HISTORY) for s in by_epochs},
+        degraded={s: tables.read_table(paths.degraded(dataset, s), DEGRADED) for s in on_features},
         crop_pair=crop_pair,
     )
 

@@ -11,6 +11,7 @@ from pipeline_lib.report import (
     comparisons,
     contact_sheet,
     crop_comparison,
+    degraded,
     figures,
     labels,
     ledgers,
@@ -58,6 +59,7 @@ class Trained:
     results: Mapping[str, results.Summary]  # system -> content of results/D-S.json
     comparisons: comparisons.Comparisons  # content of results/D-comparisons.json
     curves: Mapping[str, pl.DataFrame]  # system -> schema.HISTORY, of those trained by epochs
+    degraded: Mapping[str, pl.DataFrame]  # system -> schema.DEGRADED, of those on stored features
     crop_pair: crop_comparison.Pair | None  # two systems that differ in the crop alone
 
     @property
@@ -231,6 +233,15 @@ def _result(name: str, of_set: Trained, faces: Faces | None) -> str:
         )
         parts.append(f"<h3>{escape(name.upper())}: large or small crops (Fig. 4)</h3>{fig_4}")
     parts.append(comparisons.section(name, of_set.comparisons))
+    if of_set.degraded:
+        parts.append(
+            f"<h3>{escape(name.upper())}: missing data</h3><figure>"
+            f"{degraded.degraded_figure(of_set.degraded, of_set.results, dataset=name)}"
+            "<figcaption>Weighted F1 of all folds at once when a stretch of each test recording "
+            "is missing, as if no face were seen or an electrode were off; nothing is trained "
+            "anew. Dotted: the majority class. How sure scores are, at 0 percent, stands in the "
+            "tables above.</figcaption></figure>"
+        )
     parts.append(
         f"<details><summary>{escape(name.upper())}: all scores of our systems</summary>"
         f"{results.metrics_table(of_set.results)}</details>"
