@@ -11,7 +11,16 @@ PACKAGES = ("stages", "pipeline_lib", "models", "metrics")
 # They move results, log them or hand out work, and change none.
 IO_MODULES = frozenset(
     f"pipeline_lib.{name}"
-    for name in ("imports", "incremental", "parallel", "params", "paths", "tables", "tracking")
+    for name in (
+        "imports",
+        "incremental",
+        "parallel",
+        "params",
+        "paths",
+        "spool",
+        "tables",
+        "tracking",
+    )
 )
 
 

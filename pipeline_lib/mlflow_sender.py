@@ -1,129 +1,77 @@
-"""Bring one stage's run to MLflow: the process beside a stage, and the only import of MLflow.
+"""The one process beside all stages that brings what they say to MLflow.
 
-Reads one JSON object a line from standard input, as pipeline_lib.tracking writes them, until the
-stage closes it. Importing MLflow takes seconds, which no stage has to wait for.
+`python -m pipeline_lib.mlflow_sender FOLDER` follows the spools of one server (pipeline_lib.spool)
+and goes when nothing has come for a while. It goes at once if another is at work, before it imports
+MLflow, which takes seconds. Killed at any moment, it loses nothing: the next one goes on.
 """
 
-import json
-import logging
+import os
 import sys
-import warnings
+import time
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
-import mlflow
-from filelock import FileLock
-from mlflow.entities import Metric, Param
+from pipeline_lib import spool
 
-import pipeline_lib.privacy  # noqa: F401  before MLflow, which reads what it sets
-
-LOCK = Path(".cache", "tracking.lock")
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens on its GenAI pages
+LINGER = 20.0  # s: most gaps between the stages of one execution are shorter
+POLL = 0.2  # s
 
 
-class Sender:
-    """Holds the runs that a stage has opened: its own, "", and those of its folds, by name."""
+def main(folder: Path) -> None:
+    serve_alone(folder, follow)
 
-    def __init__(self, start: dict[str, Any]) -> None:
-        mlflow.set_tracking_uri(start["uri"])
-        self.runs: dict[str, str] = {}
-        LOCK.parent.mkdir(exist_ok=True)
-        # Two first users at once would both migrate the new database, or make the same run.
-        with FileLock(LOCK):
-            self.client = mlflow.MlflowClient()
-            self.experiment_id = self._experiment(start["experiment"], local=start["local"])
-            self.parent = self._execution(start["execution"])
-        self._create("", start["name"], self.parent, start["tags"])
 
-    def send(self, op: str, run: str, **content: Any) -> None:
-        getattr(self, f"_{op}")(run, **content)
+def serve_alone(folder: Path, serve: Callable[[Path, Callable[[], bool]], bool]) -> None:
+    """Serve while this is the only sender of the folder.
 
-    def close(self) -> None:
-        """Mark what the stage has left open: it was killed."""
-        for run_id in self.runs.values():
-            self.client.set_terminated(run_id, "KILLED")
+    serve : (folder, whether it is still ours) -> whether it could send all that it found
+    """
+    more = True
+    while more:
+        with spool.lock(folder) as lock:
+            if not spool.take(lock):
+                return
+            held = os.fstat(lock.fileno())
+            more = serve(folder, partial(_is_current, folder, held))
+        # A stage that came while we went has found the lock taken, and relies on us.
+        more = more and bool(spool.waiting(folder.name))
 
-    def _experiment(self, name: str, *, local: bool) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
-        where = "mlartifacts" if local else None
-        created = self.client.create_experiment(name, artifact_location=where, tags=KIND)
-        return str(created)
 
-    def _execution(self, name: str) -> str:
-        """The parent of all runs of one pipeline execution."""
-        found = self.client.search_runs(
-            [self.experiment_id], filter_string=f"tags.execution = '{name}'", max_results=1
-        )
+def follow(folder: Path, ours: Callable[[], bool]) -> bool:
+    """Send what stages say until none has lived for LINGER s; False if something is in the way."""
+    detach()
+    from pipeline_lib.mlflow_stages import Stages  # and with it MLflow
+
+    stages = Stages()
+    last = time.monotonic()
+    while time.monotonic() - last < LINGER and ours():
+        found = spool.waiting(folder.name)
         if found:
-            return str(found[0].info.run_id)
-        run = self.client.create_run(self.experiment_id, run_name=name, tags={"execution": name})
-        self.client.set_terminated(run.info.run_id)
-        return str(run.info.run_id)
-
-    def _create(self, run: str, name: str, parent: str, tags: dict[str, str]) -> None:
-        all_tags = {"mlflow.parentRunId": parent, **tags}
-        created = self.client.create_run(self.experiment_id, run_name=name, tags=all_tags)
-        self.runs[run] = created.info.run_id
-
-    def _fold(self, run: str) -> None:
-        self._create(run, run, self.runs[""], {})
-
-    def _params(self, run: str, params: dict[str, Any]) -> None:
-        entities = [Param(key, str(value)) for key, value in params.items()]
-        self.client.log_batch(self.runs[run], params=entities)
-
-    def _metrics(self, run: str, metrics: dict[str, float], step: int, time: int) -> None:
-        entities = [Metric(key, value, time, step) for key, value in metrics.items()]
-        self.client.log_batch(self.runs[run], metrics=entities)
-
-    def _results(self, run: str, metrics: dict[str, float], time: int) -> None:
-        self._metrics(run, metrics, 0, time)
-        entities = [Metric(key, value, time, 0) for key, value in metrics.items()]
-        self.client.log_batch(self.parent, metrics=entities)
-
-    def _text(self, run: str, text: str, name: str) -> None:
-        self.client.log_text(self.runs[run], text, name)
-
-    def _model(self, run: str, path: str) -> None:
-        import torch
-        from mlflow.models import infer_signature
-
-        # Saved a moment ago by the stage beside this process.
-        model, example = torch.load(path, weights_only=False)
-        Path(path).unlink()
-        inputs = {name: value.numpy() for name, value in example.items()}
-        with torch.no_grad():
-            output = model(**example).numpy()
-        with mlflow.start_run(run_id=self.runs[run]):
-            mlflow.pytorch.log_model(
-                model,
-                name="model",
-                signature=infer_signature(inputs, output),
-                input_example=tuple(inputs.values()),
-                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
-            )
-        self.client.update_run(self.runs[run], status="RUNNING")
-
-    def _finish(self, run: str, status: str) -> None:
-        self.client.set_terminated(self.runs.pop(run), status)
+            last = time.monotonic()
+        match stages.send(found):
+            case None:
+                return False
+            case 0:
+                time.sleep(POLL)
+    return ours()
 
 
-def main() -> int:
-    for name in ("mlflow", "alembic", "torch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="sqlalchemy|torch|mlflow")
+@cache
+def detach() -> None:
+    """Go on alone, with the lock, so that the stage that has started us can go on too."""
+    if os.fork():
+        os._exit(0)
+    os.nice(5)
+
+
+def _is_current(folder: Path, lock: os.stat_result) -> bool:
+    """Whether others still look at the lock that we hold: somebody may have cleaned up."""
     try:
-        sender = Sender(json.loads(sys.stdin.readline()))
-        for line in sys.stdin:
-            sender.send(**json.loads(line))
-        sender.close()
-    except (mlflow.MlflowException, OSError) as error:  # requests' errors are OSErrors
-        sys.stderr.write(f"tracking stopped, results are not touched: {error}\n")
-        return 1
-    return 0
+        return os.path.samestat((folder / spool.LOCK).stat(), lock)
+    except FileNotFoundError:
+        return False
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(Path(sys.argv[1]))

@@ -1,8 +1,9 @@
 """What a stage tells of itself: a parent run per execution, a child a stage, one a fold.
 
-MLflow lives in a process beside the stage (pipeline_lib.mlflow_sender), so no stage waits for it.
-A server that cannot be reached is an error before any work; one that dies later costs a warning,
-not results. Nothing is sent anywhere but to the server of MLFLOW_TRACKING_URI.
+A stage writes down what it says (pipeline_lib.spool), and one process beside all stages brings it
+to MLflow (pipeline_lib.mlflow_sender), so no stage waits for it. A server that cannot be reached is
+an error before any work; one that dies later costs a warning, not results. Nothing is sent anywhere
+but to the server of MLFLOW_TRACKING_URI.
 """
 
 import contextlib
@@ -10,23 +11,22 @@ import json
 import os
 import re
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_lib import paths
+from pipeline_lib import paths, spool
 
 if TYPE_CHECKING:
     import torch
 
 DEFAULT_URI = "sqlite:///mlflow.db"
+LAST_WORDS = 60.0  # s to send what would be deleted with the folder
 
 
 class TrackingError(RuntimeError):
@@ -36,8 +36,8 @@ class TrackingError(RuntimeError):
 class Run:
     """A run of the tracking server; its calls return at once."""
 
-    def __init__(self, process: "subprocess.Popen[str]", name: str = "") -> None:
-        self.process = process
+    def __init__(self, said: spool.Spool, name: str = "") -> None:
+        self._said = said
         self._name = name
 
     def params(self, params: Mapping[str, Any]) -> None:
@@ -45,11 +45,12 @@ class Run:
 
     def metrics(self, metrics: Mapping[str, float], *, step: int = 0) -> None:
         """Log finite numbers."""
-        self._send("metrics", metrics=dict(metrics), step=step, time=_now())
+        values = [(name, value, _now(), step) for name, value in metrics.items()]
+        self._send("metrics", values=values)
 
     def results(self, metrics: Mapping[str, float]) -> None:
         """Log finite scores here and in the execution's own run, where executions are compared."""
-        self._send("results", metrics=dict(metrics), time=_now())
+        self._send("results", metrics=dict(metrics))
 
     def table(self, table: pl.DataFrame, name: str) -> None:
         """Log a table as the CSV artifact `name`."""
@@ -66,15 +67,14 @@ class Run:
         """Log a model as a traced graph with its signature; `example` is a batch of inputs."""
         import torch
 
-        handle, path = tempfile.mkstemp(dir=paths.CACHE, suffix=".pt")
-        os.close(handle)
-        torch.save((model.eval().cpu(), dict(example)), path)
-        self._send("model", path=path)
+        file = f"{time.time_ns()}.pt"
+        torch.save((model.eval().cpu(), dict(example)), self._said.folder / file)
+        self._send("model", file=file)
 
     @contextlib.contextmanager
     def fold(self, fold: int | None) -> Iterator["Run"]:
         """A child run for one fold; None: for all at once."""
-        child = Run(self.process, f"fold-{'all' if fold is None else fold}")
+        child = Run(self._said, f"fold-{'all' if fold is None else fold}")
         child._send("fold")
         yield child
         child.finish("FINISHED")
@@ -83,7 +83,10 @@ class Run:
         self._send("finish", status=status)
 
     def _send(self, op: str, **content: Any) -> None:
-        _write(self.process, {"op": op, "run": self._name, **content})
+        try:
+            self._said.write({"op": op, "run": self._name, "time": _now(), **content})
+        except OSError as error:
+            _warn(f"tracking has stopped; results are not touched: {error}")
 
 
 @contextlib.contextmanager
@@ -98,31 +101,20 @@ def stage_run(
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
     _check_reachable(uri)
-    dataset, _, system = name.partition("-")
+    _warn(*spool.untold())
     start = {
-        "uri": uri,
+        "op": "start",
+        "run": "",
+        "time": _now(),
         "local": uri == DEFAULT_URI,
         "experiment": experiment,
         "execution": os.environ.get("DVC_EXP_NAME") or _revision(),
         "name": f"{stage}@{name}",
-        "tags": {
-            "stage": stage,
-            "dataset": dataset,
-            "system": system,
-            "git_revision": _revision(),
-            **_origin(dataset),
-            **_flaws(stage, dataset),
-            **_dependency_hashes(stage, name),
-        },
+        "tags": _tags(stage, name),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline_lib.mlflow_sender"],
-        stdin=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # a stage that is interrupted must not take its last words along
-    )
-    _write(process, start)
-    run = Run(process)
+    said = spool.Spool.open(uri, f"{stage}@{name}", start)
+    spool.send(said.folder.parent)
+    run = Run(said)
     run.params(params)
     try:
         yield run
@@ -132,27 +124,42 @@ def stage_run(
     else:
         run.finish("FINISHED")
     finally:
-        with contextlib.suppress(BrokenPipeError):  # already told by _write
-            _stdin(process).close()
+        _close(said)
 
 
-def _write(process: "subprocess.Popen[str]", message: Mapping[str, Any]) -> None:
+def _close(said: spool.Spool) -> None:
+    """End what a stage says; a sender that has died since its start is replaced."""
     try:
-        _stdin(process).write(json.dumps(message) + "\n")
-        _stdin(process).flush()
-    except BrokenPipeError:
-        warnings.warn("tracking has stopped; results are not touched", stacklevel=2)
+        said.close()
+        spool.send(said.folder.parent)
+    except (OSError, subprocess.CalledProcessError) as error:
+        _warn(f"tracking waits in {said.folder}; results are not touched: {error}")
+    if "/.dvc/tmp/exps/" in Path.cwd().as_posix():  # `dvc exp run --temp` deletes it at its end
+        spool.wait(LAST_WORDS)
+    _warn(*spool.untold())
+
+
+def _warn(*texts: str) -> None:
+    for text in texts:
+        warnings.warn(text, stacklevel=3)
+
+
+def _tags(stage: str, name: str) -> dict[str, str]:
+    dataset, _, system = name.partition("-")
+    return {
+        "stage": stage,
+        "dataset": dataset,
+        "system": system,
+        "git_revision": _revision(),
+        **_origin(dataset),
+        **_flaws(stage, dataset),
+        **_dependency_hashes(stage, name),
+    }
 
 
 def _now() -> int:
     """ms, as MLflow counts."""
     return round(time.time() * 1000)
-
-
-def _stdin(process: "subprocess.Popen[str]") -> IO[str]:
-    if process.stdin is None:
-        raise TrackingError("the sender was started without a pipe")
-    return process.stdin
 
 
 def _check_reachable(uri: str) -> None:
@@ -182,11 +189,7 @@ def _origin(dataset: str) -> dict[str, str]:
 
 def _flaws(stage: str, name: str) -> dict[str, str]:
     """Which flaws were asked for, of a stage that rests on a verdict of the audit."""
-    import yaml
-
-    pipeline = Path("dvc.yaml")
-    entry = yaml.safe_load(pipeline.read_text())["stages"][stage] if pipeline.exists() else {}
-    deps = entry.get("do", entry).get("deps", [])
+    deps = _deps(stage)
     if not any(Path(dep).parent == paths.verdict(name).parent for dep in deps):
         return {}
     verdict = next(p for p in map(paths.verdict, (name, f"corpus-{name}")) if p.exists())
@@ -202,25 +205,34 @@ def _revision() -> str:
 
 def _dependency_hashes(stage: str, name: str) -> dict[str, str]:
     """Content hashes, from dvc.lock, of what other stages made and this one reads."""
-    import yaml
-
-    lock = Path("dvc.lock")
-    if not lock.exists():
-        return {}
     made = {
         out["path"]: out.get("md5", "")
-        for entry in yaml.safe_load(lock.read_text()).get("stages", {}).values()
+        for entry in _yaml("dvc.lock").get("stages", {}).values()
         for out in entry.get("outs", [])
     }
-    entry = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][stage]
     dataset, _, system = name.partition("-")
     read = [
         re.sub(
             r"\$\{(item|key|item\.\w+)\}", lambda m: system if "system" in m[1] else dataset, dep
         )
-        for dep in entry.get("do", entry).get("deps", [])
+        for dep in _deps(stage)
     ]
     return {f"dep.{path}": made[path] for path in read if path in made}
+
+
+def _deps(stage: str) -> list[str]:
+    entry = _yaml("dvc.yaml").get("stages", {}).get(stage, {})
+    deps: list[str] = entry.get("do", entry).get("deps", [])
+    return deps
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    """A file of DVC's, {} if it is not there; libyaml takes a quarter of the time."""
+    import yaml
+
+    path = Path(name)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return (path.exists() and yaml.load(path.read_text(), loader)) or {}
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

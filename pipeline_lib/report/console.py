@@ -1,4 +1,7 @@
-"""Print the results and where to look next: `python -m pipeline_lib.report.console`."""
+"""Print the results and where to look next: `python -m pipeline_lib.report.console`.
+
+Waits for what stages have said and MLflow does not have yet.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline_lib import paths
+from pipeline_lib import paths, spool
 from pipeline_lib.schema import TARGETS
+
+LIMIT = 120  # s
 
 
 def main() -> None:
@@ -29,9 +34,25 @@ def main() -> None:
         )
     console = Console()
     console.print(table)
+    send_all(console)
     console.print(f"Report: {paths.REPORT} (open it in a browser)")
     console.print("Runs:   `make ui` opens MLflow")
     console.print("Next:   `dvc exp run -S models.tiny.mvp.depth=4`, then `dvc exp show`")
+
+
+def send_all(console: Console) -> None:
+    """Wait until MLflow has everything; say what keeps it from that, and where the rest is."""
+    told = spool.untold()
+    if spool.waiting():
+        console.print(f"Sending the last runs to MLflow, for at most {LIMIT} s ...")
+        if left := spool.wait(LIMIT):
+            told += spool.untold()
+            told.append(
+                f"{len(left)} runs wait in {spool.FOLDER} (see sender.log there); this command, or "
+                "the next stage, sends them"
+            )
+    for text in told:
+        console.print(text, style="yellow", markup=False)
 
 
 def _score(of_target: Mapping[str, Any], headline: str) -> str:
