@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline_lib.schema import TARGETS
+from pipeline_lib.splits import EPOCH, ROLES, SCALE, flaws_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -30,6 +31,7 @@ class Fold:
     raw    : family -> (n_recordings, n_features), NaN where a feature is missing
     role   : (n_recordings,) train | validation | test
     labels : target -> (n_recordings,) 0 or 1
+    flaws  : of training, that were asked for
     """
 
     number: int
@@ -37,6 +39,7 @@ class Fold:
     raw: Mapping[str, Floats]
     role: npt.NDArray[np.str_]
     labels: Mapping[str, npt.NDArray[np.int8]]
+    flaws: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -49,7 +52,8 @@ class Fold:
         fold   : schema.FOLDS, the rows of one fold
         """
         rows = (
-            fold.join(table, on="recording_id")
+            fold.filter(pl.col("role").is_in(ROLES))
+            .join(table, on="recording_id")
             .join(labels.drop_nulls(), on="recording_id")
             .sort("recording_id")
         )
@@ -59,6 +63,7 @@ class Fold:
             raw={family: matrix(rows, columns(table, family, families)) for family in families},
             role=rows["role"].to_numpy().astype(np.str_),
             labels={target: rows[f"{target}_label"].to_numpy() for target in TARGETS},
+            flaws=frozenset(flaws_of(fold)),
         )
 
     @property
@@ -66,6 +71,18 @@ class Fold:
         """(n_recordings,) True for train and validation: who chooses no epoch fits on both."""
         trains: Bools = self.role != "test"
         return trains
+
+    @property
+    def chooses(self) -> Bools:
+        """(n_recordings,) True for those that choose the epoch, where there is one to choose."""
+        # Flaw, on request: what is tested chooses.
+        chooses: Bools = self.role == ("test" if EPOCH in self.flaws else "validation")
+        return chooses
+
+    def scaled_by(self, fit_on: Bools) -> Bools:
+        """(n_recordings,) Those whose statistics impute and standardise the others."""
+        # Flaw, on request: all recordings, those of the test among them.
+        return np.ones_like(fit_on) if SCALE in self.flaws else fit_on
 
     def has(self, families: Sequence[str]) -> Bools:
         """(n_recordings,) True where every one of the families is known."""
@@ -84,7 +101,8 @@ class Fold:
 
         Each family by itself: what is missing in one is never guessed from another.
         """
-        return {family: _filled(x, fit_on=fit_on & _known(x)) for family, x in self.raw.items()}
+        by = self.scaled_by(fit_on)
+        return {family: _filled(x, fit_on=by & _known(x)) for family, x in self.raw.items()}
 
     def check(self, rows: Bools, *, target: str, system: str) -> None:
         """Raise ValueError unless the training rows among `rows` hold both classes."""
@@ -102,9 +120,11 @@ class Fold:
 
     def scores(self, rows: Bools, scores: Mapping[str, Floats]) -> pl.DataFrame:
         """Rows recording_id, target, score from the scores of the recordings at `rows`."""
-        names = self.recording_ids[rows].tolist()
+        names = pl.Series("recording_id", self.recording_ids[rows].tolist(), pl.String)
         return pl.concat(
-            pl.DataFrame({"recording_id": names, "target": target, "score": values})
+            pl.DataFrame([names, pl.Series("score", values, pl.Float64)]).select(
+                "recording_id", pl.lit(target).alias("target"), "score"
+            )
             for target, values in scores.items()
         )
 
@@ -149,6 +169,8 @@ def score(model: Any, x: Floats) -> Floats:
     """
     from scipy.special import expit
 
+    if not len(x):  # of scikit-learn's models, none takes an empty matrix
+        return np.empty(0)
     if hasattr(model, "predict_proba"):
         probabilities: Floats = model.predict_proba(x)[:, 1]
         return probabilities

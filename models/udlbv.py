@@ -28,7 +28,15 @@ from models import tabular
 from models.tabular import HANDCRAFTED, Bools, Floats, Fold
 from pipeline_lib import params, seeds
 from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch, Items, TrainingError, by_role, fit, label_loss
+from pipeline_lib.training import (
+    Batch,
+    Items,
+    NothingToTest,
+    TrainingError,
+    by_role,
+    fit,
+    label_loss,
+)
 from pipeline_lib.video import frames
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB
@@ -89,8 +97,12 @@ def fit_predict(
     """Fit on the fold's roles train and validation; recording_id, target, score of its test."""
     data = Fold.of(prepared.handcraft, labels, fold, families=HANDCRAFTED)
     absent = lacking(prepared, labels)
-    by_role(labels.filter(~pl.col("recording_id").is_in([*absent])), fold, absent)  # none is empty
     usable = ~np.isin(data.recording_ids, [*absent])
+    try:
+        by_role(labels.filter(~pl.col("recording_id").is_in([*absent])), fold, absent)
+    except NothingToTest:
+        nobody = np.zeros_like(usable)
+        return data.scores(nobody, dict.fromkeys(TARGETS, np.empty(0)))
     for target in TARGETS:
         data.check(usable, target=target, system="udlbv")
     seed = seeds.derive(seed, data.number)
@@ -98,7 +110,8 @@ def fit_predict(
     y = np.column_stack([data.labels[target] for target in TARGETS])[usable]
     role = data.role[usable]
     if config.lstm:
-        states = _learnt_states(sequences, y, role, config=config, seed=seed)
+        chooses = data.chooses[usable]
+        states = _learnt_states(sequences, y, role == "train", chooses, config=config, seed=seed)
     else:
         states = np.stack([sequence.mean(axis=0) for sequence in sequences])
     elm = ExtremeLearningMachine(config.elm_units, ridge=config.elm_ridge, seed=seed)
@@ -191,7 +204,7 @@ def _components(
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
 
-    fit_on = usable & (data.role == "train")
+    fit_on = usable & data.scaled_by(data.role == "train")
     filled = np.hstack([*data.fill(fit_on).values()])
     train_images = np.concatenate([images[name] for name in data.recording_ids[fit_on]])
     scaler = StandardScaler().fit(train_images)
@@ -208,15 +221,16 @@ def _components(
 def _learnt_states(
     sequences: Sequence[Floats],
     y: npt.NDArray[np.integer],
-    role: npt.NDArray[np.str_],
+    train: Bools,
+    chooses: Bools,
     *,
     config: params.UDLBV,
     seed: int,
 ) -> Floats:
-    """The state (n_recordings, hidden) in which an LSTM, trained on the role train, ends."""
+    """The state (n_recordings, hidden) in which an LSTM ends; `chooses` the epoch."""
     data = {
         name: Sequences([x for x, is_in in zip(sequences, rows, strict=True) if is_in], y[rows])
-        for name, rows in (("train", role == "train"), ("validation", role == "validation"))
+        for name, rows in (("train", train), ("validation", chooses))
     }
     torch.manual_seed(seed)
     model = LastState(sequences[0].shape[1], config.hidden)

@@ -124,7 +124,8 @@ def verdict(pair: Mapping[str, Any], *, level: float) -> str:
 def tested_over_fitted(folds: pl.DataFrame) -> float:
     """Recordings tested over recordings fitted on, mean of the folds."""
     is_test = pl.col("role") == "test"
-    counts = folds.group_by("fold").agg(is_test.sum().alias("test"), (~is_test).sum().alias("fit"))
+    is_fit = pl.col("role").is_in(["train", "validation"])
+    counts = folds.group_by("fold").agg(is_test.sum().alias("test"), is_fit.sum().alias("fit"))
     return float((counts["test"] / counts["fit"]).to_numpy().mean())
 
 

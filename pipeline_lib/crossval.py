@@ -1,6 +1,7 @@
 """Train a system on every fold and join what it predicts for the recordings left out."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +18,9 @@ from pipeline_lib.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, TARGETS,
 
 if TYPE_CHECKING:
     from pipeline_lib.tracking import Run
-    from pipeline_lib.training import Epoch, FoldResult
+    from pipeline_lib.training import Epoch, FoldResult, NothingToTest
+
+log = logging.getLogger(__name__)
 
 Out = TypeVar("Out")
 Number = TypeVar("Number", int, int | None)
@@ -35,10 +38,21 @@ def run(
 
     train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> result
     checkpoints : folder that outlives a kill; the next run goes on from there
+
+    A fold that has NothingToTest is left out, as when the one subject of a fold of `loso` has no
+    video; `ledger` says what its recordings lack. Raises NothingToTest if all folds are such.
     """
+    from pipeline_lib.training import NothingToTest
+
     numbers = sorted(folds["fold"].unique())
     work = partial(_train, train_fold=train_fold, folds=folds)
-    return side_by_side(work, numbers, checkpoints=checkpoints, execution=execution, label=label)
+    done = side_by_side(work, numbers, checkpoints=checkpoints, execution=execution, label=label)
+    reasons = {n: found for n, found in done.items() if isinstance(found, NothingToTest)}
+    for reason in reasons.values():
+        log.warning("%s: left out: %s", label, reason)
+    if len(reasons) == len(numbers):
+        raise reasons[numbers[0]]
+    return {n: found for n, found in done.items() if not isinstance(found, NothingToTest)}
 
 
 def side_by_side(
@@ -73,8 +87,13 @@ def _resumable(
 
 def _train(
     number: int, *, train_fold: Callable[..., Out], folds: pl.DataFrame, checkpoint: Path
-) -> Out:
-    return train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
+) -> "Out | NothingToTest":
+    from pipeline_lib.training import NothingToTest
+
+    try:
+        return train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
+    except NothingToTest as reason:
+        return reason
 
 
 def predictions(

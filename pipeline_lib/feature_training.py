@@ -5,7 +5,8 @@ rest is here: who takes part, what is estimated on whom, the optimiser.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,10 +15,27 @@ from torch import nn
 
 from pipeline_lib import degradation, params
 from pipeline_lib.segments import Segments
-from pipeline_lib.training import FoldResult, Items, by_role, fit_fold, recording_scores
-from pipeline_lib.trials import BOTH, Lengths, Modality, Trials, VisualScale, lacking, usable
+from pipeline_lib.splits import SCALE, WINDOWS, flaws_of
+from pipeline_lib.training import FoldResult, by_role, fit_fold, recording_scores
+from pipeline_lib.trials import (
+    BOTH,
+    Lengths,
+    Modality,
+    TensorItems,
+    Trials,
+    VisualScale,
+    lacking,
+    usable,
+)
 
-ToItems = Callable[[pl.DataFrame, VisualScale | None], Items]
+
+@dataclass(frozen=True)
+class ToItems:
+    """How recordings become items: (schema.FEATURES, scale) -> items."""
+
+    of: Callable[[pl.DataFrame, VisualScale | None], TensorItems]
+    # For a flaw: segments that overlap those of `of`. Of whole trials there are none.
+    between: Callable[[pl.DataFrame, VisualScale | None], TensorItems] | None = None
 
 
 def whole_trials(
@@ -30,7 +48,8 @@ def whole_trials(
 ) -> tuple[ToItems, Lengths]:
     """Recordings padded to `seconds`, and what that is in frames and samples."""
     lengths = Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
-    return lambda rows, scale: Trials(rows, scale, lengths, modalities, quality=quality), lengths
+    of = partial(Trials, lengths=lengths, modalities=modalities, quality=quality)
+    return ToItems(of), lengths
 
 
 def segments(
@@ -42,11 +61,9 @@ def segments(
     quality: bool = False,
 ) -> tuple[ToItems, Lengths]:
     """Recordings cut into segments of `seconds`, and what that is in frames and samples."""
-
-    def items(rows: pl.DataFrame, scale: VisualScale | None) -> Items:
-        return Segments(rows, scale, seconds, fps=fps, sampling_rate=sampling_rate,
-                        modalities=modalities, quality=quality)  # fmt: skip
-
+    of = partial(Segments, seconds=seconds, fps=fps, sampling_rate=sampling_rate,
+                 modalities=modalities, quality=quality)  # fmt: skip
+    items = ToItems(of, between=partial(of, between=True))
     return items, Lengths.of(seconds, fps=fps, sampling_rate=sampling_rate)
 
 
@@ -78,13 +95,16 @@ def train(
     The result also holds what the model says of test recordings with a part missing.
     Raises TrainingError if a role has no usable recording or one is too long.
     """
-    roles = by_role(
-        usable(features, modalities, any_of_them=any_of_them),
-        fold,
-        lacking(features, modalities, any_of_them=any_of_them),
-    )
-    scale = VisualScale.of(roles["train"]) if "visual" in modalities else None
-    data = {role: items(rows, scale) for role, rows in roles.items()}
+    known = usable(features, modalities, any_of_them=any_of_them)
+    roles = by_role(known, fold, lacking(features, modalities, any_of_them=any_of_them))
+    flaws = flaws_of(fold)
+    scaled_by = roles["train"]
+    if SCALE in flaws:  # flaw, on request: the scale knows all recordings, the tested ones too
+        scaled_by = known.join(fold, on="recording_id", how="semi")
+    scale = VisualScale.of(scaled_by) if "visual" in modalities else None
+    data = {role: items.of(rows, scale) for role, rows in roles.items()}
+    if WINDOWS in flaws and items.between:  # flaw, on request: trained on what overlaps the tested
+        data["train"] = data["train"].and_of(items.between(roles["test"], scale))
     torch.manual_seed(seed)
     model = build()
     optimiser = torch.optim.AdamW(
@@ -95,7 +115,7 @@ def train(
     )
 
     def predict(rows: pl.DataFrame) -> pl.DataFrame:
-        return recording_scores(result.model, items(rows, scale), batch_size=config.batch_size)
+        return recording_scores(result.model, items.of(rows, scale), batch_size=config.batch_size)
 
     degraded = degradation.scores(roles["test"], modalities, predict, seed=seed)
     return replace(result, degraded=degraded)

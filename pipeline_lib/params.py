@@ -213,7 +213,13 @@ class Store(Section):
     visual: Literal["stressid42", "paper42"]
 
 
-Flaw = Literal["trial_level"]
+Flaw = Literal[
+    "trial_level",
+    "overlapping_windows",
+    "epoch_on_test",
+    "global_normalisation",
+    "leaky_pretraining",
+]
 
 
 class Splits(Section):

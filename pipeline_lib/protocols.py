@@ -15,7 +15,7 @@ import polars as pl
 from pipeline_lib import seeds
 from pipeline_lib.params import Flaw, Splits
 from pipeline_lib.schema import FOLDS, TARGETS, validate
-from pipeline_lib.splits import OWNERS, Rules
+from pipeline_lib.splits import OWNERS, TRIALS, Rules
 
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -33,8 +33,7 @@ def usable(index: pl.DataFrame) -> pl.DataFrame:
 def rules(index: pl.DataFrame, *, splits: Splits, flaws: Sequence[Flaw]) -> Rules:
     """What the folds of this data set follow: the owners' own split, if there is one."""
     if _split_by_owners(usable(index)):
-        kept = tuple(flaw for flaw in flaws if flaw != "trial_level")
-        return Rules(OWNERS, kept, times_tested=None)
+        return Rules(OWNERS, tuple(flaws), times_tested=None).without(TRIALS)
     times = splits.repeats if splits.protocol == "repeated" else 1
     return Rules(splits.protocol, tuple(flaws), times_tested=times)
 
@@ -54,7 +53,7 @@ def make_folds(
     if _split_by_owners(table):
         return validate(_fold(table, 0, table["split"]), FOLDS, "folds")
     # Flaw, on request: who is tested may be trained on, in another recording.
-    group = "recording_id" if "trial_level" in flaws else "subject"
+    group = "recording_id" if TRIALS in flaws else "subject"
     cut = partial(_cut, strata=_strata(table))
     parts: list[pl.DataFrame] = []
     for fitted, test in _cuts(table, group, splits=splits, seed=seed, cut=cut):

@@ -7,10 +7,12 @@ as is a modality where the other one lasts longer.
 """
 
 import math
+from itertools import pairwise
 
 import polars as pl
 import torch
 
+from pipeline_lib.training import TrainingError
 from pipeline_lib.trials import (
     BOTH,
     Array,
@@ -30,7 +32,8 @@ from pipeline_lib.trials import (
 class Segments(TensorItems):
     """Items as those of `Trials`, of `seconds` each; recording_ids says whose each is.
 
-    A recording is standardised whole, before it is cut.
+    A recording is standardised whole, before it is cut. With `between`, which a flaw asks for, the
+    segments are those halfway between two of the ordinary ones, and overlap both.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Segments(TensorItems):
         sampling_rate: float,
         modalities: tuple[Modality, ...] = BOTH,
         quality: bool = False,
+        between: bool = False,
     ) -> None:
         """fps, sampling_rate: Hz; quality: see Trials, that of heart and EDA is the trial's."""
         rates: dict[Modality, float] = {"visual": fps, "physio": sampling_rate}
@@ -52,7 +56,14 @@ class Segments(TensorItems):
             max(len(arrays[modality][i]) / rates[modality] for modality in modalities)
             for i in range(features.height)
         ]
-        starts = [(i, at) for i, whole in enumerate(lasting) for at in cuts(whole, seconds)]
+        where = cuts_between if between else cuts
+        starts = [(i, at) for i, whole in enumerate(lasting) for at in where(whole, seconds)]
+        if not starts:
+            raise TrainingError(
+                f"no recording lasts longer than segment_seconds = {seconds:g} s, so no segments "
+                "overlap: shorten models.<scale>.<system>.segment_seconds, or take "
+                "overlapping_windows out of flaws"
+            )
         cut = {
             modality: [
                 _from(of_all[i], round(at * rates[modality]), lengths[modality]) for i, at in starts
@@ -79,6 +90,15 @@ def cuts(whole: float, seconds: float) -> list[float]:
     """
     n_segments = max(1, math.ceil(whole / seconds - 1e-6))  # a sample's share of error in `whole`
     return [max(0.0, min(i * seconds, whole - seconds)) for i in range(n_segments)]
+
+
+def cuts_between(whole: float, seconds: float) -> list[float]:
+    """Where segments start that lie halfway between two of `cuts`, s.
+
+    >>> cuts_between(25.0, 10.0)
+    [5.0, 12.5]
+    """
+    return [(a + b) / 2 for a, b in pairwise(cuts(whole, seconds))]
 
 
 def _from(x: Array, start: int, length: int) -> Array:

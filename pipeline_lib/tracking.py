@@ -152,7 +152,7 @@ def _tags(stage: str, name: str) -> dict[str, str]:
         "system": system,
         "git_revision": _revision(),
         **_origin(dataset),
-        **_flaws(stage, dataset),
+        **_flaws(stage, name),
         **_dependency_hashes(stage, name),
     }
 
@@ -192,7 +192,9 @@ def _flaws(stage: str, name: str) -> dict[str, str]:
     deps = _deps(stage)
     if not any(Path(dep).parent == paths.verdict(name).parent for dep in deps):
         return {}
-    verdict = next(p for p in map(paths.verdict, (name, f"corpus-{name}")) if p.exists())
+    # A fine-tuned system has a verdict of its own, with the flaws of its pre-training.
+    names = (name, name.partition("-")[0], f"corpus-{name}")
+    verdict = next(p for p in map(paths.verdict, names) if p.exists())
     rules = json.loads(verdict.read_text())["rules"].values()
     flaws = sorted({flaw for of_set in rules for flaw in of_set["flaws"]})
     return {"flaws": ", ".join(flaws) or "none"}

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from pipeline_lib import schema, seeds, tables
+from pipeline_lib import schema, seeds, splits, tables
 
 Floats = npt.NDArray[np.float64]
 Batch = dict[str, Tensor]  # first axis of each: items; "labels" holds the targets, if any
@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message says what to change."""
+
+
+class NothingToTest(TrainingError):
+    """A system can use none of the test recordings of a fold, so there is nothing to train for."""
 
 
 class Items(Dataset[Batch]):
@@ -198,18 +202,19 @@ def by_role(
     fold    : schema.FOLDS, the rows of one fold
     lacking : recording_id -> what the others lack
 
-    Raises TrainingError if a role has no rows.
+    Raises TrainingError if a role has no rows: NothingToTest if it is that of the test alone.
     """
-    roles = {
-        role: table.join(fold.filter(role=role), on="recording_id", how="semi")
-        for role in ("train", "validation", "test")
-    }
+    served = {role: fold.filter(role=role) for role in splits.ROLES}
+    if splits.EPOCH in splits.flaws_of(fold):  # flaw, on request
+        served["validation"] = fold.filter(role=splits.EPOCH)
+    roles = {role: table.join(rows, on="recording_id", how="semi") for role, rows in served.items()}
     for role, rows in roles.items():
         if rows.is_empty():
             names = fold.filter(role=role)["recording_id"]
             reasons = Counter(lacking[name] for name in names if name in lacking)
             told = ", ".join(f"{n} have {reason}" for reason, n in reasons.most_common())
-            raise TrainingError(
+            error = NothingToTest if role == "test" else TrainingError
+            raise error(
                 f"fold {fold['fold'].unique().to_list()}: this system can use none of the "
                 f"{len(names)} recordings with role {role} ({told or 'nobody has it'}); leave it "
                 "out of `systems` in params.yaml, or take fewer splits.folds"

@@ -79,6 +79,11 @@ class TensorItems(Items):
         rows = torch.as_tensor(indices)
         return {name: x[rows] for name, x in self.tensors.items()}
 
+    def and_of(self, other: "TensorItems") -> "TensorItems":
+        """These items and the other ones, of the same kind."""
+        tensors = {name: torch.cat([x, other.tensors[name]]) for name, x in self.tensors.items()}
+        return TensorItems([*self.recording_ids, *other.recording_ids], tensors)
+
 
 class Trials(TensorItems):
     """Recordings as standardised tensors, zero-padded.

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import paths, tables
+from pipeline_lib import paths, splits, tables
 from pipeline_lib.files import sha256
 from pipeline_lib.schema import CROPS, FOLDS, LEDGER, RECORDINGS, TARGETS
 from pipeline_lib.splits import LeakageError, Rules
@@ -44,22 +44,26 @@ def note_lessons(name: str, corpus: Iterable[str]) -> None:
     tables.write_json({"labels": labels}, paths.verdict(f"lessons-{name}"))
 
 
-def followed_rules(dataset: str) -> Rules:
-    """What the folds of a data set follow, as the audit found."""
-    found = _read(dataset)["rules"][dataset]
+def followed_rules(dataset: str, *, verdict: str) -> Rules:
+    """What the folds of a data set follow, and who is fitted on them, as the audit found.
+
+    verdict : a data set, a key of `finetune` or `corpus-CORPUS`
+    """
+    found = _read(verdict)["rules"][dataset]
     return Rules(found["protocol"], tuple(found["flaws"]), found["times_tested"])
 
 
 def cleared_folds(dataset: str, *, verdict: str) -> pl.DataFrame:
-    """The folds of a data set; schema.FOLDS.
+    """The folds of a data set; schema.FOLDS, with the roles of the flaws that were asked for.
 
-    verdict : a data set or `corpus-CORPUS`
+    verdict : a data set, a key of `finetune` or `corpus-CORPUS`
     Raises LeakageError unless the verdict is there and was given on the very same folds.
     """
-    cleared = _read(verdict)["folds"]
-    if cleared.get(dataset) != sha256(paths.folds(dataset)):
+    cleared = _read(verdict)
+    if cleared["folds"].get(dataset) != sha256(paths.folds(dataset)):
         raise _not_cleared(paths.folds(dataset), verdict)
-    return tables.read_table(paths.folds(dataset), FOLDS)
+    folds = tables.read_table(paths.folds(dataset), FOLDS)
+    return splits.with_flaws(folds, cleared["rules"][dataset]["flaws"])
 
 
 def cleared_corpus(
@@ -78,6 +82,12 @@ def cleared_corpus(
     folds = {d: cleared_folds(d, verdict=verdict) for d in datasets if d in cleared["folds"]}
     wanted = pl.col("crop") == crop
     return folds, {d: tables.read_shards(paths.crops(d), CROPS, wanted) for d in datasets}
+
+
+def is_leaky(corpus: str) -> bool:
+    """Whether pre-training on a corpus was asked to see the test subjects of all folds."""
+    rules = _read(f"corpus-{corpus}")["rules"].values()
+    return any(splits.LEAKY in of_set["flaws"] for of_set in rules)
 
 
 def _clips(dataset: str) -> str:

@@ -22,12 +22,14 @@ def main() -> None:
     report = splits.audit_all(indices=indices, folds=folds, rules=rules, corpora=corpora)
     tables.write_json(report, paths.LEAKAGE)
     for dataset in folds:
-        verdicts.clear(dataset, {dataset: rules[dataset]})
+        verdicts.clear(dataset, {dataset: rules[dataset].with_pretraining((), folds)})
     for name, row in params.finetune.items():
-        seen = {row.dataset, *corpora[row.dataset][row.system]}
-        verdicts.clear(name, {d: rules[d] for d in folds if d in seen})
+        before = corpora[row.dataset][row.system]
+        followed = {d: rules[d].with_pretraining(before, folds) for d in folds}
+        verdicts.clear(name, {d: followed[d] for d in folds if d in (row.dataset, *before)})
     for name, corpus in params.corpora.items():
-        verdicts.clear(f"corpus-{name}", {d: rules[d] for d in folds if d in corpus}, corpus=corpus)
+        followed = {d: rules[d].without(*splits.OF_TRAINING) for d in folds if d in corpus}
+        verdicts.clear(f"corpus-{name}", followed, corpus=corpus)
         verdicts.note_lessons(name, corpus)
 
 

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from pipeline_lib import comparison, evaluation, paths, tables, tracking, verdicts
+from pipeline_lib import comparison, evaluation, paths, splits, tables, tracking, verdicts
 from pipeline_lib.params import load_params
 from pipeline_lib.schema import PREDICTIONS, RECORDINGS
 
@@ -16,7 +16,6 @@ def main(dataset: str) -> None:
         "evaluation": params.evaluation,
         "seed": params.seed,
         "synthetic": bool(index["synthetic"].any()),
-        "rules": verdicts.followed_rules(dataset),
     }
     with tracking.stage_run(
         "evaluate",
@@ -33,14 +32,22 @@ def main(dataset: str) -> None:
                 *systems.train,
             )
         }
+        rules = {
+            system: verdicts.followed_rules(
+                dataset, verdict=f"{dataset}-{system}" if system in systems.finetune else dataset
+            )
+            for system in predictions
+        }
         for system, predicted in predictions.items():
-            summary = evaluation.summarise(predicted, **settings)
+            summary = evaluation.summarise(predicted, rules=rules[system], **settings)
             tables.write_json(summary, paths.result(dataset, system))
             for target, confusion in evaluation.confusions(predicted).items():
                 tables.write_csv(confusion, paths.confusion(dataset, system, target))
             run.results(evaluation.flat(summary, f"{dataset}.{system}"))
         folds = verdicts.cleared_folds(dataset, verdict=dataset)
-        compared = comparison.compare(predictions, folds=folds, **settings)
+        compared = comparison.compare(
+            predictions, folds=folds, rules=splits.together(rules.values()), **settings
+        )
         tables.write_json(compared, paths.comparisons(dataset))
 
 

@@ -37,7 +37,7 @@ def main(name: str) -> None:
             videomae.finetune_fold,
             settings,
             [
-                paths.folds(row.dataset),
+                paths.verdict(name),
                 paths.index(row.dataset),
                 paths.ledger(paths.crops(row.dataset)),
                 *sorted(start.rglob("*.safetensors")),

@@ -26,7 +26,7 @@ def main(name: str) -> None:
         work = partial(corpus.pretrain_fold, crops=crops, folds=folds, out=out, **settings)
         epochs = crossval.side_by_side(
             work,
-            corpus.fold_numbers(folds),
+            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,

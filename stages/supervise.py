@@ -42,7 +42,7 @@ def main(name: str) -> None:
                 out=out,
                 **settings,
             ),
-            corpus.fold_numbers(folds),
+            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,

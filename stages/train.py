@@ -32,7 +32,7 @@ def main(dataset: str, system: str) -> None:
             out.name,
             module.train_fold,
             settings,
-            [*tables.shards(paths.features(dataset)), paths.folds(dataset)],
+            [*tables.shards(paths.features(dataset)), paths.verdict(dataset)],
         )
         results = crossval.run(
             partial(module.train_fold, features, **settings),

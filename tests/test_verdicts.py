@@ -62,7 +62,7 @@ def test_other_folds_of_one_set_leave_the_verdict_on_the_other_as_it_was() -> No
 def test_a_verdict_tells_the_rules_and_the_flaws() -> None:
     flawed = Rules("repeated", ("trial_level",), times_tested=3)
     verdicts.clear("deap", {"deap": flawed})
-    assert verdicts.followed_rules("deap") == flawed
+    assert verdicts.followed_rules("deap", verdict="deap") == flawed
 
 
 def test_a_corpus_is_given_out_with_the_folds_that_it_has() -> None:

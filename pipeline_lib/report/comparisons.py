@@ -34,7 +34,13 @@ PROTOCOLS = {
     "stimulus": "folds in which both subjects and stimuli are new",
     "owners": "the owners' own split",
 }
-FLAWS = {"trial_level": "recordings of one subject were both trained on and tested"}
+FLAWS = {
+    "trial_level": "recordings of one subject were both trained on and tested",
+    "overlapping_windows": "segments were trained on that overlap those that were tested",
+    "epoch_on_test": "the epoch was chosen by what was tested",
+    "global_normalisation": "scalers and imputers were fitted on what was tested, too",
+    "leaky_pretraining": "VideoMAE was pre-trained on what was tested, too",
+}
 SHOWN = "weighted_f1"
 
 
@@ -60,7 +66,7 @@ def _flawed(flaws: Sequence[str]) -> str:
     told = "; ".join(FLAWS[flaw] for flaw in flaws)
     return (
         f'<p class="banner"><b>Flawed on request ({escape(", ".join(flaws))}).</b> {told}. No '
-        "score of this data set says anything about new people.</p>"
+        "score that is so marked says anything about new people.</p>"
     )
 
 
