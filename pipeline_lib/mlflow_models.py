@@ -11,6 +11,7 @@ from pathlib import Path
 
 import mlflow
 import torch
+from mlflow import MlflowClient
 from mlflow.models import Model, infer_signature
 from torch import Tensor, nn
 
@@ -52,8 +53,9 @@ class Traced:
             given = self._program.module()(*example.values())
         return torch.allclose(given, expected, rtol=1e-4, atol=1e-5)
 
-    def log(self, run_id: str) -> None:
-        Model.log(None, self, name="model", run_id=run_id, flavor_name="pytorch")
+    def log(self, client: MlflowClient, experiment_id: str, run_id: str) -> None:
+        made = client.create_logged_model(experiment_id, "model", source_run_id=run_id)
+        Model.log(None, self, run_id=run_id, model_id=made.model_id)
 
     def save_model(self, path: str, mlflow_model: Model) -> None:
         """Called by MLflow: write all that belongs to the model into a new folder."""

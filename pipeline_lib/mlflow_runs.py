@@ -9,6 +9,7 @@ import mlflow
 from mlflow.entities import Metric, Param
 
 import pipeline_lib.privacy  # noqa: F401  before MLflow, which reads what it sets
+from pipeline_lib.tracking import TrackingError, check_reachable
 
 if TYPE_CHECKING:
     from pipeline_lib.mlflow_models import Traced
@@ -28,12 +29,23 @@ class Server:
         mlflow.set_tracking_uri(uri)
         self.client = mlflow.MlflowClient()
         self.client.search_experiments(max_results=1)  # makes a new database
+        self._uri = uri
         local = uri.startswith("sqlite:///")
         self._database = Path(uri.removeprefix("sqlite:///")) if local else None
 
     def is_gone(self) -> bool:
         """Whether the database was deleted, into which SQLite would write on."""
         return self._database is not None and not self._database.exists()
+
+    def is_cause(self, error: Exception) -> bool:
+        """Whether the server has caused an error, and not what was sent; a later try may do."""
+        if not isinstance(error, mlflow.MlflowException):
+            return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+        try:
+            check_reachable(self._uri)
+        except TrackingError:
+            return True
+        return error.get_http_status_code() in (401, 403, 429, 503)
 
 
 class Runs:
@@ -130,16 +142,8 @@ class Runs:
         model, example = torch.load(self.folder / file, weights_only=False)
         if self.traced is None or not self.traced.adopt(model, example):
             self.traced = Traced(model, example)
-        self.traced.log(self.runs[run])
+        self.traced.log(self.client, self.experiment_id, self.runs[run])
 
     def _finish(self, run: str, time: int, status: str) -> None:
         self.client.set_terminated(self.runs[run], status, time)
         del self.runs[run]
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether a later try may succeed: no connection, no leave, no space, a locked database."""
-    if isinstance(error, mlflow.MlflowException):
-        status = error.get_http_status_code()
-        return status >= 500 or status in (401, 403, 429)
-    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)

@@ -19,7 +19,12 @@ POLL = 0.2  # s
 
 
 def main(folder: Path) -> None:
-    serve_alone(folder, follow)
+    try:
+        serve_alone(folder, follow)
+    except Exception as error:
+        for stage in spool.waiting(folder.name)[:1]:
+            spool.tell(stage, f"{error}; {spool.AGAIN}")
+        raise
 
 
 def serve_alone(folder: Path, serve: Callable[[Path, Callable[[], bool]], bool]) -> None:
@@ -41,20 +46,25 @@ def serve_alone(folder: Path, serve: Callable[[Path, Callable[[], bool]], bool])
 def follow(folder: Path, ours: Callable[[], bool]) -> bool:
     """Send what stages say until none has lived for LINGER s; False if something is in the way."""
     detach()
-    from pipeline_lib.mlflow_stages import Stages  # and with it MLflow
+    (folder / spool.LOCK).write_text(str(os.getpid()))
+    from pipeline_lib.mlflow_runs import Server  # imports MLflow
+    from pipeline_lib.mlflow_stages import Stages
 
-    stages = Stages()
+    stages: Stages | None = None
     last = time.monotonic()
-    while time.monotonic() - last < LINGER and ours():
+    while time.monotonic() - last < LINGER:
+        if not ours():
+            return False
         found = spool.waiting(folder.name)
         if found:
             last = time.monotonic()
-        match stages.send(found):
-            case None:
-                return False
-            case 0:
-                time.sleep(POLL)
-    return ours()
+            stages = stages or Stages(Server((found[0] / "uri").read_text()))
+        sent = stages.send(found) if stages else 0
+        if sent is None:
+            return False
+        if sent == 0:
+            time.sleep(POLL)
+    return True
 
 
 @cache

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_lib import spool
-from pipeline_lib.mlflow_runs import Runs, Server, is_passing
+from pipeline_lib.mlflow_runs import Runs, Server
 
 TURN = 200  # messages of one stage before the next has its turn
-AGAIN = "the next stage, or `python -m pipeline_lib.report.console`, tries again"
 
 Message = dict[str, Any]
 
@@ -39,9 +38,12 @@ class Stage:
             sent += 1
         if ended and not sent:
             self._runs.close(round(os.fstat(self._file.fileno()).st_mtime * 1000))
-            self._file.close()
+            self.close()
             shutil.rmtree(self.folder)
         return sent
+
+    def close(self) -> None:
+        self._file.close()
 
     def _messages(self) -> Iterator[tuple[Message, int]]:
         """Messages, each with the offset behind it; half a line waits for its end."""
@@ -62,14 +64,14 @@ class Stage:
 class Stages:
     """All stages of one server, live or left behind."""
 
-    def __init__(self) -> None:
-        self._server: Server | None = None
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._stages: dict[Path, Stage] = {}
         self._refused: set[Path] = set()
 
     def send(self, folders: Sequence[Path]) -> int | None:
         """Send a turn of each stage; how many messages, or None if the server is in the way."""
-        if self._server and self._server.is_gone():
+        if self._server.is_gone():
             return None
         self._stages = {path: self._stages[path] for path in folders if path in self._stages}
         sent = 0
@@ -78,23 +80,27 @@ class Stages:
                 sent += self._turn(folder)
             except Exception as error:  # what one stage says must not cost what others say
                 traceback.print_exc()
-                if is_passing(error):
-                    _tell(folder, f"{error}; {AGAIN}")
+                if self._server.is_cause(error):
+                    spool.tell(folder, f"{error}; {spool.AGAIN}")
                     return None
-                self._refused.add(folder)
-                _tell(folder, f"{error}; what it says is kept in {_refused(folder)}")
+                self._refuse(folder, str(error))
         return sent
 
     def _turn(self, folder: Path) -> int:
-        if folder in self._refused:  # a live stage still writes into it
-            if spool.is_free(folder / spool.MESSAGES):
-                folder.rename(_refused(folder))
+        if folder in self._refused:
+            if spool.is_free(folder / spool.MESSAGES):  # a live stage still writes there
+                folder.rename(_kept(folder))
             return 0
-        if self._server is None:
-            self._server = Server((folder / "uri").read_text())
         if folder not in self._stages:
             self._stages[folder] = Stage(folder, self._server)
         return self._stages[folder].send()
+
+    def _refuse(self, folder: Path, why: str) -> None:
+        """Send no more of a stage that says what MLflow does not take, and keep it."""
+        if stage := self._stages.pop(folder, None):
+            stage.close()
+        self._refused.add(folder)
+        spool.tell(folder, f"{why}; what it says is kept in {_kept(folder)}")
 
 
 def merged(messages: Iterator[tuple[Message, int]]) -> Iterator[tuple[Message, int]]:
@@ -107,10 +113,5 @@ def merged(messages: Iterator[tuple[Message, int]]) -> Iterator[tuple[Message, i
             yield from group
 
 
-def _refused(folder: Path) -> Path:
+def _kept(folder: Path) -> Path:
     return folder.with_suffix(".refused")
-
-
-def _tell(folder: Path, what: str) -> None:
-    text = f"tracking of {folder.stem} (no result is touched): {what}"
-    (folder / spool.TROUBLE).write_text(text)

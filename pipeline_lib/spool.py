@@ -23,6 +23,8 @@ MESSAGES = "messages.jsonl"
 LOCK = "sender.lock"
 TROUBLE = "trouble.txt"  # why the last try failed, until somebody has told the user
 
+AGAIN = "the next stage, or `python -m pipeline_lib.report.console`, tries again"
+
 
 class Spool:
     """The writing end. The lock on the messages says that the stage lives, until it is closed."""
@@ -110,6 +112,12 @@ def wait(limit: float) -> list[Path]:
             break
         time.sleep(0.05)
     return left
+
+
+def tell(stage: Path, what: str) -> None:
+    """Leave word of what is wrong with sending a stage's spool."""
+    text = f"tracking of {stage.stem} (no result is touched): {what}"
+    (stage / TROUBLE).write_text(text)
 
 
 def untold() -> list[str]:

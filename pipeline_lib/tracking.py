@@ -100,7 +100,7 @@ def stage_run(
     Raises TrackingError if the server cannot be reached.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-    _check_reachable(uri)
+    check_reachable(uri)
     _warn(*spool.untold())
     start = {
         "op": "start",
@@ -162,7 +162,7 @@ def _now() -> int:
     return round(time.time() * 1000)
 
 
-def _check_reachable(uri: str) -> None:
+def check_reachable(uri: str) -> None:
     """Raise TrackingError unless the server answers, or the database's folder can be written."""
     try:
         if uri.startswith("http"):
