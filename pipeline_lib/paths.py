@@ -104,6 +104,11 @@ def degraded(dataset: str, system: str) -> Path:
     return run(dataset, system) / "degraded.parquet"
 
 
+def cases(dataset: str) -> Path:
+    """Holds what is shown of trials that MVP gets right and its rival wrong, a table a kind."""
+    return DATA / dataset / "cases"
+
+
 def history(dataset: str, system: str) -> Path:
     return run(dataset, system) / "history.parquet"
 

@@ -172,6 +172,34 @@ DEGRADED: Schema = {  # out of fold, of test recordings with a stretch of one mo
     "share": pl.Float64,  # that is missing, 0-1
 }
 
+OUTCOMES: Schema = {  # one row per target: trials by who got them right, ours or a rival
+    "target": pl.String,
+    "both": pl.Int64,
+    "ours_alone": pl.Int64,
+    "rival_alone": pl.Int64,
+    "neither": pl.Int64,
+}
+
+CASES: Schema = {  # tests that two systems took
+    "recording_id": pl.String,
+    "subject": pl.String,
+    "fold": pl.Int32,
+    "target": pl.String,
+    "label": pl.Int8,
+    "score": pl.Float64,
+    "rival_score": pl.Float64,
+}
+
+ATTENTION: Schema = {  # one row per case and modality
+    "recording_id": pl.String,
+    "fold": pl.Int32,
+    "target": pl.String,
+    "modality": pl.String,  # visual | physio
+    "start": pl.Float64,  # s, on the trial's axis, of the first step
+    "rate": pl.Float64,  # Hz, steps a second
+    "weight": pl.List(pl.Float32),  # 1: as much as if it were even
+}
+
 HISTORY: Schema = {  # one row per fold and epoch
     "fold": pl.Int32,
     "epoch": pl.Int64,  # from 1

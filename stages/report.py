@@ -27,6 +27,7 @@ def main() -> None:
                 threshold=params.datasets[dataset].threshold,
                 twins=params.twins,
                 crop_pair=crop_pairs.get(dataset),
+                store=params.store,
             )
             for dataset in params.trained_on
         },

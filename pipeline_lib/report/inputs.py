@@ -8,17 +8,23 @@ import polars as pl
 from pipeline_lib import params, paths, tables
 from pipeline_lib.report.crop_comparison import Pair
 from pipeline_lib.report.page import Faces, Real, Trained
+from pipeline_lib.report.success_cases import Cases
 from pipeline_lib.report.videos import Videos
 from pipeline_lib.schema import (
     ACCOUNT,
+    ATTENTION,
+    CASES,
     CROPS,
     DEGRADED,
+    FEATURES,
     HISTORY,
     LEDGER,
     OPENFACE,
+    OUTCOMES,
     PHYSIO,
     RECORDINGS,
     SYNC,
+    Schema,
 )
 
 SAMPLE = "sample"
@@ -65,6 +71,7 @@ def trained(
     threshold: float,
     twins: Mapping[str, params.Twin],
     crop_pair: Pair | None,
+    store: params.Store,
 ) -> Trained:
     """by_epochs : those of the systems that have curves, on_features : that were degraded"""
     index = tables.read_table(paths.index(dataset), RECORDINGS)
@@ -76,7 +83,26 @@ def trained(
         comparisons=json.loads(paths.comparisons(dataset).read_text()),
         curves={s: tables.read_table(paths.history(dataset, s), HISTORY) for s in by_epochs},
         degraded={s: tables.read_table(paths.degraded(dataset, s), DEGRADED) for s in on_features},
+        cases=cases(dataset, store),
         crop_pair=crop_pair,
+    )
+
+
+def cases(dataset: str, store: params.Store) -> Cases:
+    folder = paths.cases(dataset)
+
+    def read(name: str, schema: Schema) -> pl.DataFrame:
+        return tables.read_table(folder / f"{name}.parquet", schema)
+
+    return Cases(
+        outcomes=read("outcomes", OUTCOMES),
+        cases=read("cases", CASES),
+        attention=read("attention", ATTENTION),
+        features=read("features", FEATURES),
+        physio=read("physio", PHYSIO),
+        crops=read("crops", CROPS),
+        fps=store.fps,
+        visual=store.visual,
     )
 
 

@@ -29,12 +29,15 @@ def labels_figure(recordings: pl.DataFrame, *, dataset: str, threshold: float) -
     )
     for column, target in enumerate(TARGETS, start=1):
         rated = _rated(recordings, target)
+        most = 0
         for label, colour in enumerate(LABEL_COLOURS):
             ratings = rated.filter(pl.col(f"{target}_label") == label)[target].to_numpy()
             bins = np.clip(np.ceil(2 * ratings), HALVES[0], HALVES[-1]).astype(int)
+            counts = np.bincount(bins, minlength=HALVES[-1] + 1)[HALVES]
+            most = max(most, int(counts.max()))
             figure.add_bar(
                 x=HALVES / 2 - 0.25,
-                y=np.bincount(bins, minlength=HALVES[-1] + 1)[HALVES],
+                y=counts,
                 width=0.46,
                 marker={"color": colour},
                 hovertemplate=f"label {label}: %{{y}} recordings<extra></extra>",
@@ -49,6 +52,7 @@ def labels_figure(recordings: pl.DataFrame, *, dataset: str, threshold: float) -
             row=1,
             col=column,
         )
+        figure.update_yaxes(range=[0, 1.25 * most + 1], row=1, col=column)  # room for its name
     _add_labels(figure, recordings)
     figure.update_layout(barmode="stack", showlegend=False)
     for column in range(1, len(TARGETS) + 1):
@@ -75,12 +79,13 @@ def _add_labels(figure: go.Figure, recordings: pl.DataFrame) -> None:
             width=0.62,
             marker={"color": colour},
             text=[
-                f"label {label}: {n} ({share:.0%})" if n else ""
+                f"label {label}<br>{n} ({share:.0%})" if n else ""
                 for n, share in zip(counts, shares, strict=True)
             ],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
+            constraintext="none",
             textfont={"color": style.PAPER},
             hoverinfo="skip",
             row=1,

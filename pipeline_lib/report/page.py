@@ -17,6 +17,7 @@ from pipeline_lib.report import (
     ledgers,
     real,
     results,
+    success_cases,
     videos,
 )
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
@@ -60,6 +61,7 @@ class Trained:
     comparisons: comparisons.Comparisons  # content of results/D-comparisons.json
     curves: Mapping[str, pl.DataFrame]  # system -> schema.HISTORY, of those trained by epochs
     degraded: Mapping[str, pl.DataFrame]  # system -> schema.DEGRADED, of those on stored features
+    cases: success_cases.Cases | None  # of MVP against its rival
     crop_pair: crop_comparison.Pair | None  # two systems that differ in the crop alone
 
     @property
@@ -233,6 +235,9 @@ def _result(name: str, of_set: Trained, faces: Faces | None) -> str:
         )
         parts.append(f"<h3>{escape(name.upper())}: large or small crops (Fig. 4)</h3>{fig_4}")
     parts.append(comparisons.section(name, of_set.comparisons))
+    if of_set.cases is not None:
+        shown = success_cases.section(name, of_set.cases, faces=faces is not None)
+        parts.append(f"<h3>{escape(name.upper())}: MVP against MLP, by trial (Fig. 5)</h3>{shown}")
     if of_set.degraded:
         parts.append(
             f"<h3>{escape(name.upper())}: missing data</h3><figure>"
