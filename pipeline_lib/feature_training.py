@@ -104,7 +104,8 @@ def train(
     scale = VisualScale.of(scaled_by) if "visual" in modalities else None
     data = {role: items.of(rows, scale) for role, rows in roles.items()}
     if WINDOWS in flaws and items.between:  # flaw, on request: trained on what overlaps the tested
-        data["train"] = data["train"].and_of(items.between(roles["test"], scale))
+        leaking = known.join(fold.filter(role=WINDOWS), on="recording_id", how="semi")
+        data["train"] = data["train"].and_of(items.between(leaking, scale))
     torch.manual_seed(seed)
     model = build()
     optimiser = torch.optim.AdamW(

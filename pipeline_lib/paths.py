@@ -8,6 +8,7 @@ RESULTS = Path("results")
 CACHE = Path(".cache")
 LEAKAGE = RESULTS / "leakage.json"
 REPORT = RESULTS / "report.html"
+INFLATION = RESULTS / "inflation.json"  # if stages.inflation was run
 
 
 def asset(name: str) -> Path:

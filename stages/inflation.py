@@ -1,0 +1,221 @@
+"""How far each flaw inflates a score where nothing is to be found: `python -m stages.inflation`.
+
+Twins of people whose labels no signal shows (`pipeline_lib.inflation`), evaluated honestly and with
+each flaw of params.yaml, by systems that it touches. Writes results/inflation.json, which the report
+then shows, and prints the table of docs/evaluation.md. No stage of the DAG: it takes minutes.
+"""
+
+import sys
+import tempfile
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from pipeline_lib import (
+    corpus,
+    crossval,
+    inflation,
+    null_twin,
+    parallel,
+    paths,
+    protocols,
+    seeds,
+    splits,
+    tables,
+)
+from pipeline_lib.null_twin import NullTwin
+from pipeline_lib.params import Flaw, Params, load_params
+from pipeline_lib.planted import FPS, SAMPLING_RATE, SECONDS
+
+
+class Case(NamedTuple):
+    """A flaw, a system that it touches, and how many twins of how many people tell."""
+
+    flaw: Flaw
+    system: str
+    twins: int
+    subjects: int
+    trials: int
+
+
+CASES = (
+    Case("trial_level", "svm_video", 2, 200, 6),
+    Case("trial_level", "uni_au", 2, 60, 6),
+    Case("overlapping_windows", "mvp_10s", 3, 40, 4),
+    Case("epoch_on_test", "uni_au", 24, 10, 4),
+    Case("global_normalisation", "svm_video", 2, 200, 6),
+    Case("global_normalisation", "uni_au", 2, 60, 6),
+    Case("leaky_pretraining", "videomae", 3, 30, 4),
+)
+# Networks smaller still than params.models.tiny: for 32 frames of 42 features.
+SMALL = {
+    "max_seconds": SECONDS,
+    "segment_seconds": 3.0,
+    "visual_channels": (8, 16),
+    "visual_kernels": (5, 3),
+    "physio_channels": (8, 16),
+    "physio_kernels": (9, 5),
+    "tokens": 6,
+    "dim": 16,
+    "heads": 2,
+    "depth": 1,
+    "epochs": 15,
+    "patience": 15,
+    "batch_size": 16,
+    "learning_rate": 1e-2,
+}
+VIDEOMAE = {"image_size": null_twin.SIZE, "dim": 32, "tubelet": 2, "decoder_dim": 16}
+RECIPES: dict[str, dict[str, float]] = {
+    "pretrain": {"epochs": 2},
+    "supervise": {"epochs": 20},
+    "finetune_taught": {"epochs": 3, "patience": 3},
+}
+TWIN = "twin"
+
+
+class Run(NamedTuple):
+    """One twin, evaluated in one way."""
+
+    system: str
+    subjects: int
+    trials: int
+    seed: int
+    flaw: Flaw | None
+
+
+def main() -> None:
+    params = load_params()
+    runs = {
+        case: [
+            (Run(*setup, None), Run(*setup, case.flaw))
+            for i in range(case.twins)
+            for setup in ((case.system, case.subjects, case.trials, seeds.derive(params.seed, i)),)
+        ]
+        for case in CASES
+    }
+    done = dict(
+        parallel.run(
+            partial(predict, params=params),
+            list(
+                dict.fromkeys(run for of_case in runs.values() for pair in of_case for run in pair)
+            ),
+            execution=params.execution,
+            label="inflation",
+        )
+    )
+    cases = []
+    for case, pairs in runs.items():
+        honest, flawed = (inflation.counts([done[pair[i]] for pair in pairs]) for i in (0, 1))
+        found = inflation.compare(honest, flawed, evaluation=params.evaluation, seed=params.seed)
+        cases.append({**case._asdict(), **found})
+        sys.stdout.write(row(cases[-1]) + "\n")
+    confidence = params.evaluation.confidence
+    content = {"synthetic": True, "effect": 0.0, "confidence": confidence, "cases": cases}
+    tables.write_json(content, paths.INFLATION)
+
+
+def predict(run: Run, *, params: Params) -> tuple[Run, pl.DataFrame]:
+    """Out-of-fold predictions (schema.PREDICTIONS) of a twin, on folds that passed the audit."""
+    twin = null_twin.draw(n_subjects=run.subjects, trials=run.trials, seed=run.seed)
+    asked = params.splits.model_copy(update={"protocol": "grouped"})
+    flaws = [run.flaw] if run.flaw else []
+    honest = protocols.make_folds(twin.index, splits=asked, flaws=flaws, seed=run.seed)
+    splits.audit_all(
+        indices={TWIN: twin.index},
+        folds={TWIN: honest},
+        rules={TWIN: protocols.rules(twin.index, splits=asked, flaws=flaws)},
+        corpora={TWIN: {run.system: [TWIN] if run.system == "videomae" else []}},
+    )
+    folds = splits.with_flaws(honest, flaws)
+    if run.system == "videomae":
+        scores = of_clips(twin, folds, params=params, seed=run.seed, leaky=splits.LEAKY in flaws)
+    elif run.system in params.systems.train:
+        scores = of_features(run.system, twin, folds, params=params, seed=run.seed)
+    else:
+        scores = of_tables(run.system, twin, folds, params=params, seed=run.seed)
+    return run, crossval.predictions(scores, folds, twin.index)
+
+
+Scores = dict[int, pl.DataFrame]
+
+
+def of_tables(
+    system: Any, twin: NullTwin, folds: pl.DataFrame, *, params: Params, seed: int
+) -> Scores:
+    from models import baselines
+
+    labels = twin.index.select("recording_id", "valence_label", "arousal_label")
+    settings: dict[str, Any] = {"systems": [system], "baselines": params.baselines, "seed": seed}
+    return {
+        fold["fold"][0]: baselines.fit_predict(twin.handcraft, labels, fold, **settings)[system]
+        for fold in folds.partition_by("fold")
+    }
+
+
+def of_features(
+    system: str, twin: NullTwin, folds: pl.DataFrame, *, params: Params, seed: int
+) -> Scores:
+    section = getattr(params.models["tiny"], system)
+    config = section.model_copy(update={k: v for k, v in SMALL.items() if hasattr(section, k)})
+    train_fold = import_module(f"models.{system}").train_fold
+    settings = {"config": config, "fps": FPS, "sampling_rate": SAMPLING_RATE, "seed": seed}
+    return {
+        fold["fold"][0]: train_fold(twin.features, fold, checkpoint=None, **settings).scores
+        for fold in folds.partition_by("fold")
+    }
+
+
+def of_clips(
+    twin: NullTwin, folds: pl.DataFrame, *, params: Params, seed: int, leaky: bool
+) -> Scores:
+    """Pre-train, self-supervised and supervised, on the twin itself; then fine-tune."""
+    from models import videomae
+
+    section = params.models["tiny"].videomae
+    recipes = {k: getattr(section, k).model_copy(update=v) for k, v in RECIPES.items()}
+    config = section.model_copy(update={**VIDEOMAE, **recipes})
+    crops = null_twin.clips(twin, seed=seed)
+    common: dict[str, Any] = {
+        "crops": {TWIN: crops},
+        "folds": {TWIN: folds},
+        "config": config,
+        "seed": seed,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = Path(folder, "pretrain"), Path(folder, "supervise")
+        for number in corpus.fold_numbers({TWIN: folds}, leaky=leaky):
+            saved = Path(folder, "checkpoint", str(number))
+            corpus.pretrain_fold(number, checkpoint=saved.with_suffix(".1"), out=first, **common)
+            corpus.supervise_fold(number, checkpoint=saved.with_suffix(".2"), out=second,
+                                  start=first, indices={TWIN: twin.index}, **common)  # fmt: skip
+        settings = {
+            "config": config,
+            "recipe": config.finetune_taught,
+            "start": second,
+            "seed": seed,
+        }
+        return {
+            fold["fold"][0]: videomae.finetune_fold(
+                crops, twin.index, fold, checkpoint=None, **settings
+            ).scores
+            for fold in folds.partition_by("fold")
+        }
+
+
+def row(case: dict[str, Any]) -> str:
+    """A row of the table in docs/evaluation.md: accuracy in percent, with intervals."""
+
+    def told(name: str, sign: str = "") -> str:
+        value, low, high = (100 * case[name][key] for key in ("value", "low", "high"))
+        return f"{value:{sign}.1f} ({low:{sign}.1f} to {high:{sign}.1f})"
+
+    people = f"{case['twins']} x {case['subjects']} people, {case['trials']} trials"
+    scores = " | ".join([told("honest"), told("flawed"), told("inflation", "+")])
+    return f"| `{case['flaw']}` | `{case['system']}` | {people} | {scores} |"
+
+
+if __name__ == "__main__":
+    main()
