@@ -49,9 +49,9 @@ def draw(*, n_subjects: int, trials: int, seed: int) -> NullTwin:
         says_1 = rng.permutation(np.arange(n_subjects) % 2)[who] == 1
         own = rng.random(who.size) < OWN_ANSWER
         labels[f"{target}_label"] = pl.Series(says_1 == own).cast(pl.Int8)
-    own_looks = rng.normal(size=(n_subjects, N_VISUAL))[who] + rng.normal(size=(who.size, N_VISUAL))
-    visual = [rng.normal(size=x.shape) + look
-              for x, look in zip(matrices(features, "visual", N_VISUAL), own_looks, strict=True)]  # fmt: skip
+    looks = rng.normal(size=(n_subjects, N_VISUAL))[who] + rng.normal(size=(who.size, N_VISUAL))
+    noise = (rng.normal(size=x.shape) for x in matrices(features, "visual", N_VISUAL))
+    visual = [look + of_frames for look, of_frames in zip(looks, noise, strict=True)]
     features = features.with_columns(
         visual=pl.Series([x.ravel() for x in visual], dtype=pl.List(pl.Float32)), **labels
     )

@@ -1,8 +1,8 @@
 """How far each flaw inflates a score where nothing is to be found: `python -m stages.inflation`.
 
-Twins of people whose labels no signal shows (`pipeline_lib.inflation`), evaluated honestly and with
-each flaw of params.yaml, by systems that it touches. Writes results/inflation.json, which the report
-then shows, and prints the table of docs/evaluation.md. No stage of the DAG: it takes minutes.
+Twins whose labels nothing shows (`pipeline_lib.null_twin`), evaluated honestly and with each flaw
+of params.yaml, by systems that it touches. Writes results/inflation.json and a figure beside it,
+and prints the table of docs/evaluation.md. No stage of the DAG: it takes minutes.
 """
 
 import sys
@@ -29,6 +29,9 @@ from pipeline_lib import (
 from pipeline_lib.null_twin import NullTwin
 from pipeline_lib.params import Flaw, Params, load_params
 from pipeline_lib.planted import FPS, SAMPLING_RATE, SECONDS
+from pipeline_lib.report import inflation as report
+
+Scores = dict[int, pl.DataFrame]  # fold -> recording_id, target, score
 
 
 class Case(NamedTuple):
@@ -43,12 +46,12 @@ class Case(NamedTuple):
 
 CASES = (
     Case("trial_level", "svm_video", 2, 200, 6),
-    Case("trial_level", "uni_au", 2, 60, 6),
-    Case("overlapping_windows", "mvp_10s", 3, 40, 4),
-    Case("epoch_on_test", "uni_au", 24, 10, 4),
+    Case("trial_level", "uni_au", 3, 60, 6),
+    Case("overlapping_windows", "mvp_10s", 2, 40, 4),
+    Case("epoch_on_test", "uni_au", 40, 10, 4),
     Case("global_normalisation", "svm_video", 2, 200, 6),
-    Case("global_normalisation", "uni_au", 2, 60, 6),
-    Case("leaky_pretraining", "videomae", 3, 30, 4),
+    Case("global_normalisation", "uni_au", 3, 60, 6),
+    Case("leaky_pretraining", "videomae", 3, 20, 4),
 )
 # Networks smaller still than params.models.tiny: for 32 frames of 42 features.
 SMALL = {
@@ -65,7 +68,7 @@ SMALL = {
     "epochs": 15,
     "patience": 15,
     "batch_size": 16,
-    "learning_rate": 1e-2,
+    "learning_rate": 5e-3,
 }
 VIDEOMAE = {"image_size": null_twin.SIZE, "dim": 32, "tubelet": 2, "decoder_dim": 16}
 RECIPES: dict[str, dict[str, float]] = {
@@ -115,6 +118,10 @@ def main() -> None:
     confidence = params.evaluation.confidence
     content = {"synthetic": True, "effect": 0.0, "confidence": confidence, "cases": cases}
     tables.write_json(content, paths.INFLATION)
+    html = report.page(content)
+    tables.atomic_write(
+        paths.INFLATION.with_suffix(".html"), lambda temporary: temporary.write_text(html)
+    )
 
 
 def predict(run: Run, *, params: Params) -> tuple[Run, pl.DataFrame]:
@@ -137,9 +144,6 @@ def predict(run: Run, *, params: Params) -> tuple[Run, pl.DataFrame]:
     else:
         scores = of_tables(run.system, twin, folds, params=params, seed=run.seed)
     return run, crossval.predictions(scores, folds, twin.index)
-
-
-Scores = dict[int, pl.DataFrame]
 
 
 def of_tables(
@@ -191,7 +195,7 @@ def of_clips(
             corpus.pretrain_fold(number, checkpoint=saved.with_suffix(".1"), out=first, **common)
             corpus.supervise_fold(number, checkpoint=saved.with_suffix(".2"), out=second,
                                   start=first, indices={TWIN: twin.index}, **common)  # fmt: skip
-        settings = {
+        settings: dict[str, Any] = {
             "config": config,
             "recipe": config.finetune_taught,
             "start": second,
