@@ -1,11 +1,18 @@
 """Out-of-fold predictions are joined with the right labels, and runs go on after a kill."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from models import uni_au
 from pipeline_lib import crossval
+from pipeline_lib.params import Execution
+from pipeline_lib.planted import FPS, SAMPLING_RATE, planted, without
+from pipeline_lib.schema import FOLDS as FOLDS_SCHEMA
+from pipeline_lib.training import NothingToTest
+from tests.test_models import small
 
 FOLDS = pl.DataFrame(
     {
@@ -68,3 +75,33 @@ def test_checkpoints_lie_elsewhere_for_other_params_or_data(tmp_path: Path) -> N
 
     assert folder("x", 1) == folder("x", 1)
     assert len({folder("x", 1), folder("y", 1), folder("x", 2)}) == 3
+
+
+EXECUTION = Execution(backend="loky", jobs=1, experiment="test")
+
+
+def test_a_fold_with_nothing_to_test_is_left_out_and_its_recordings_have_the_reason(
+    tmp_path: Path,
+) -> None:
+    """The only subject of the first has no video."""
+    features, _ = planted(n_subjects=8, trials=1)
+    features = without(features, pl.col("subject") == "0", "visual")
+    roles = ["tvrrrrrr", "rtttvvrr", "rrvrtttt"]  # a fold a word, a subject a letter
+    said = {"r": "train", "v": "validation", "t": "test"}
+    rows = [
+        (fold, f"{subject:02}_0", str(subject), said[letter])
+        for fold, word in enumerate(roles)
+        for subject, letter in enumerate(word)
+    ]
+    folds = pl.DataFrame(rows, schema=dict(FOLDS_SCHEMA), orient="row")
+    rates = {"fps": FPS, "sampling_rate": SAMPLING_RATE}
+    config = small("uni_au", epochs=1)
+    work = partial(uni_au.train_fold, features, config=config, seed=0, **rates)
+    results = crossval.run(work, folds, checkpoints=tmp_path, execution=EXECUTION, label="x")
+    assert list(results) == [1, 2]
+    crossval.write(tmp_path, results, folds, features, uni_au.lacking(features, config))
+    ledger = pl.read_parquet(tmp_path / "_ledger.parquet").filter(recording_id="00_0")
+    assert ledger["reason"].to_list() == ["no video"]
+    with pytest.raises(NothingToTest, match="1 have no video"):
+        crossval.run(work, folds.filter(fold=0), checkpoints=tmp_path, execution=EXECUTION,
+                     label="x")  # fmt: skip

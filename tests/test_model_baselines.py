@@ -196,6 +196,17 @@ def test_a_recording_without_video_serves_those_that_need_none(
     assert lacking(system, unseen, labels) == reason
 
 
+def test_a_fold_without_a_video_to_test_has_no_scores_and_stops_nothing(
+    baselines: Baselines,
+) -> None:
+    features, labels, fold = tables()
+    blind = spoil(features, ROW >= 40, visual_a=None)
+    systems: list[Baseline] = ["svm_video", "boosting", "svm_physio"]
+    scores = fit_predict(blind, labels, fold, systems=systems, baselines=baselines, seed=0)
+    assert [scores[system].height for system in systems] == [0, 0, 40]
+    assert scores["svm_video"].schema == scores["svm_physio"].schema
+
+
 def test_recordings_without_a_label_take_no_part(baselines: Baselines) -> None:
     features, labels, fold = tables()
     unrated = spoil(labels, ROW % 20 == 0, valence_label=None)

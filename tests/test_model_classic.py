@@ -158,3 +158,16 @@ def test_what_is_lacking_is_said_of_whatever_is_not_scored(system: str) -> None:
             },
         }[system]
     )
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_fold_with_nothing_to_test_has_no_scores_and_stops_nothing(system: str) -> None:
+    crops, physio, handcraft = tables()
+    tested = pl.col("recording_id").is_in(NAMES[33:])
+    nothing = handcraft.with_columns(
+        pl.when(tested).then(None).otherwise(name).alias(name)
+        for name in ("heart_rate", "EDA_mean", "visual_a")
+    )
+    inputs = prepared(system, crops.filter(~tested), physio.filter(~tested), nothing)
+    scores = fit(system, inputs)
+    assert (scores.height, scores.columns) == (0, ["recording_id", "target", "score"])

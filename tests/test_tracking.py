@@ -154,6 +154,7 @@ def test_models_of_all_folds_have_a_signature_and_their_own_weights(here: Path) 
 
 def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
     deps = {
+        "finetune": ["data/audit/${key}.json"],
         "ingest": ["data/raw"],
         "pretrain": ["data/audit/corpus-${key}.json"],
         "store": ["data/audit/${item.dataset}.json"],
@@ -163,13 +164,15 @@ def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
     rules = {"deap": {"flaws": ["trial_level"]}, "amigos": {"flaws": []}}
     for verdict in ("deap", "corpus-both"):
         tables.write_json({"rules": rules}, paths.verdict(verdict))
-    names = {"ingest": "deap", "pretrain": "both", "store": "deap"}
+    leaky = {"deap": {"flaws": ["leaky_pretraining"]}}
+    tables.write_json({"rules": leaky}, paths.verdict("deap-videomae"))
+    names = {"ingest": "deap", "pretrain": "both", "store": "deap", "finetune": "deap-videomae"}
     for stage, name in names.items():
         with stage_run(stage, name):
             pass
     found = runs()
     flaws = [found[f"{stage}@{name}"].data.tags.get("flaws") for stage, name in names.items()]
-    assert flaws == [None, "trial_level", "trial_level"]
+    assert flaws == [None, "trial_level", "trial_level", "leaky_pretraining"]
 
 
 def test_results_stand_in_the_run_of_the_execution_too(here: Path) -> None:

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from pipeline_lib.training import (
     Batch,
     Epoch,
+    NothingToTest,
     TrainingError,
     by_role,
     constant,
@@ -185,3 +186,13 @@ def test_score_table_names_targets() -> None:
     assert table.select("recording_id", "target").rows() == [
         ("a", "valence"), ("b", "valence"), ("a", "arousal"), ("b", "arousal")
     ]  # fmt: skip
+
+
+def test_by_role_tells_a_fold_with_nothing_to_test_from_one_without_training() -> None:
+    roles = ["train", "validation", "test"]
+    fold = pl.DataFrame({"fold": [3] * 3, "recording_id": [*"abc"], "role": roles})
+    with pytest.raises(NothingToTest, match=r"role test \(1 have no video\)"):
+        by_role(pl.DataFrame({"recording_id": ["a", "b"]}), fold, {"c": "no video"})
+    with pytest.raises(TrainingError) as error:
+        by_role(pl.DataFrame({"recording_id": ["b", "c"]}), fold, {"a": "no video"})
+    assert not isinstance(error.value, NothingToTest)
