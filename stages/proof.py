@@ -43,7 +43,7 @@ def main() -> None:
         for name, twin in TWINS.items()
         for row in prove(name, twin, n_subjects=arguments.subjects, params=params)
     ]
-    tables.write_json(rows, arguments.out)
+    tables.write_json({"confidence": params.evaluation.confidence, "rows": rows}, arguments.out)
     sys.stdout.write(proof.markdown(rows))
 
 
@@ -58,7 +58,7 @@ def prove(name: str, twin: Twin, *, n_subjects: int, params: Params) -> list[dic
         **_trained(features, folds, params=params),
         **_classic(features, folds, params=params),
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for system in proof.SIGHTS:
         summary = evaluation.summarise(
             crossval.predictions(scores[system], folds, features),
