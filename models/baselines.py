@@ -16,7 +16,6 @@ from models import tabular
 from models.tabular import HANDCRAFTED, Fold
 from pipeline_lib import params, seeds
 from pipeline_lib.params import Baseline
-from pipeline_lib.schema import TARGETS
 
 TRIVIAL = ("majority", "stratified")
 BATCH = 200  # rows, scikit-learn's for an MLP
@@ -49,7 +48,7 @@ def fit_predict(
     """Fit each system on the fold's training subjects and score its test recordings.
 
     table  : recording_id and hand-crafted features; what is missing is NaN or null
-    labels : recording_id, valence_label, arousal_label; a recording without one is left out
+    labels : recording_id, and <target>_label of each target; one without a label is left out
     fold   : schema.FOLDS, the rows of one fold; roles train and validation are both fitted on
 
     Returns rows recording_id, target, score; score > 0.5 is the class that the system decides on.
@@ -57,6 +56,17 @@ def fit_predict(
     """
     data = Fold.of(table, labels, fold, families=HANDCRAFTED)
     return {s: _of_system(s, data, baselines=baselines, seed=seed) for s in systems}
+
+
+def late_fusion(predictions: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The mean score of systems, for the recordings that every one of them predicted.
+
+    predictions : schema.PREDICTIONS of each, on the same folds
+    """
+    names = [name for name in predictions[0].columns if name != "score"]
+    scores = pl.concat(predictions).group_by(names).agg(pl.col("score").mean(), pl.len())
+    everybody = scores.filter(pl.col("len") == len(predictions))
+    return everybody.select(predictions[0].columns).sort("target", "recording_id", "fold")
 
 
 def _of_system(
@@ -71,7 +81,7 @@ def _of_system(
         # Gaps may stay for `boosting`, but it fails on a feature that is one single gap.
         x[:, np.isnan(x[train]).all(axis=0)] = 0
     scores = {}
-    for i, target in enumerate(TARGETS):
+    for i, target in enumerate(data.labels):
         data.check(has, target=target, system=system)
         # By fold and target, else the draws of `stratified` would err alike in all of them.
         seed_here = seeds.derive(seed, data.number, i)

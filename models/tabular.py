@@ -14,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import TARGETS
+from pipeline_lib.schema import targets_of
 from pipeline_lib.splits import EPOCH, ROLES, SCALE, flaws_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 Families = Mapping[str, tuple[str, ...]]  # family -> prefixes of its columns, in lower case
-HANDCRAFTED: Families = {"physio": ("heart_", "ecg_", "ppg_", "eda_"), "video": ("visual_",)}
+HANDCRAFTED: Families = {
+    "physio": ("heart_", "ecg_", "ppg_", "rsp_", "eda_"),
+    "video": ("visual_",),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Fold:
         """Join features, labels and roles; a recording without one of the labels is left out.
 
         table  : recording_id and features; what is missing is NaN or null
-        labels : recording_id, valence_label, arousal_label
+        labels : recording_id, and <target>_label of each target
         fold   : schema.FOLDS, the rows of one fold
         """
         rows = (
@@ -62,7 +65,7 @@ class Fold:
             recording_ids=rows["recording_id"].to_numpy().astype(np.str_),
             raw={family: matrix(rows, columns(table, family, families)) for family in families},
             role=rows["role"].to_numpy().astype(np.str_),
-            labels={target: rows[f"{target}_label"].to_numpy() for target in TARGETS},
+            labels={t: rows[f"{t}_label"].to_numpy() for t in targets_of(labels)},
             flaws=frozenset(flaws_of(fold)),
         )
 
@@ -151,7 +154,7 @@ def lacking(
 ) -> dict[str, str]:
     """What the recordings in `labels` lack that a system on the `needed` families cannot use."""
     rows = labels.join(table, on="recording_id", how="left")
-    missing = {f"no {target} label": rows[f"{target}_label"].is_null() for target in TARGETS}
+    missing = {f"no {t} label": rows[f"{t}_label"].is_null() for t in targets_of(labels)}
     for family in needed:
         known = _known(matrix(rows, columns(table, family, families)))
         missing[f"no feature of {family}"] = pl.Series(~known)

@@ -47,6 +47,7 @@ def compare(
     seed: int,
     synthetic: bool,
     rules: Rules,
+    targets: Sequence[str] = TARGETS,
 ) -> dict[str, Any]:
     """Compare every two systems on the recordings that both predicted.
 
@@ -56,7 +57,7 @@ def compare(
     Raises EvaluationError if a system was predicted on other folds, or two know other labels.
     """
     for system, table in predictions.items():
-        check(table)
+        check(table, targets)
         _check_folds(system, table, folds)
     found: dict[str, Any] = {
         "synthetic": synthetic,
@@ -66,7 +67,7 @@ def compare(
         "margin": evaluation.margin,
     }
     share = tested_over_fitted(folds)
-    for target in TARGETS:
+    for target in targets:
         rows = {system: table.filter(target=target) for system, table in predictions.items()}
         shared = [_shared(a, b, rows) for a, b in combinations(predictions, 2)]
         found[target] = {

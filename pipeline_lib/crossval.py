@@ -14,7 +14,7 @@ import polars as pl
 from pipeline_lib import parallel, paths, tables
 from pipeline_lib.imports import fingerprint
 from pipeline_lib.params import Execution
-from pipeline_lib.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, TARGETS, validate
+from pipeline_lib.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, targets_of, validate
 
 if TYPE_CHECKING:
     from pipeline_lib.tracking import Run
@@ -102,7 +102,7 @@ def predictions(
     """Out-of-fold predictions with their labels; schema.PREDICTIONS.
 
     scores : fold -> recording_id, target, score of its test recordings
-    labels : recording_id, valence_label, arousal_label
+    labels : recording_id, and <target>_label of each target
     Raises ValueError if a score is for a recording that the fold does not test.
     """
     tested = folds.filter(pl.col("role") == "test").select("fold", "recording_id", "subject")
@@ -114,7 +114,7 @@ def predictions(
         strangers = joined.filter(pl.col("subject").is_null())["recording_id"].to_list()
         raise ValueError(f"scores of recordings that their fold does not test: {strangers[:5]}")
     known = labels.select(
-        "recording_id", *(pl.col(f"{t}_label").cast(pl.Int8).alias(t) for t in TARGETS)
+        "recording_id", *(pl.col(f"{t}_label").cast(pl.Int8).alias(t) for t in targets_of(labels))
     ).unpivot(index="recording_id", variable_name="target", value_name="label")
     table = joined.join(known, on=["recording_id", "target"], how="left", validate="m:1")
     return validate(

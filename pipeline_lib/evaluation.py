@@ -1,7 +1,7 @@
 """What `results/D-S.json` says: the scores of one system on one data set, with intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,13 @@ class EvaluationError(ValueError):
 
 
 def summarise(
-    predictions: pl.DataFrame, *, evaluation: Evaluation, seed: int, synthetic: bool, rules: Rules
+    predictions: pl.DataFrame,
+    *,
+    evaluation: Evaluation,
+    seed: int,
+    synthetic: bool,
+    rules: Rules,
+    targets: Sequence[str] = TARGETS,
 ) -> dict[str, Any]:
     """Score out-of-fold predictions (schema.PREDICTIONS); the content of a results file.
 
@@ -47,8 +53,8 @@ def summarise(
     rules : that the folds follow
     Raises EvaluationError if a recording is missing, scored too often or not scored by a number.
     """
-    check(predictions)
-    first = predictions.filter(pl.col("target") == TARGETS[0])
+    check(predictions, targets)
+    first = predictions.filter(pl.col("target") == targets[0])
     n_recordings = first["recording_id"].n_unique()
     return {
         "synthetic": synthetic,
@@ -68,26 +74,26 @@ def summarise(
                 for name, metric in POOLED.items()
             },
         }
-        for target in TARGETS
+        for target in targets
         for rows in (predictions.filter(pl.col("target") == target),)
     }
 
 
-def check(predictions: pl.DataFrame) -> None:
+def check(predictions: pl.DataFrame, targets: Sequence[str] = TARGETS) -> None:
     """Raise EvaluationError unless each recording has one finite score a target and repeat."""
     validate(predictions, PREDICTIONS, "predictions")
     per_recording = predictions.group_by("recording_id").agg(
         pl.len().alias("rows"),
-        pl.struct("target", "fold").filter(pl.col("target").is_in(TARGETS)).n_unique().alias("own"),
+        pl.struct("target", "fold").filter(pl.col("target").is_in(targets)).n_unique().alias("own"),
         pl.col("fold").n_unique().alias("repeats"),
     )
-    expected = len(TARGETS) * int(per_recording["repeats"].to_numpy().max(initial=0))
+    expected = len(targets) * int(per_recording["repeats"].to_numpy().max(initial=0))
     wrong = per_recording.filter((pl.col("rows") != expected) | (pl.col("own") != expected))
     if predictions.is_empty() or not wrong.is_empty():
         names = sorted(wrong["recording_id"])[:5]
         raise EvaluationError(
             f"{wrong.height} of {per_recording.height} recordings do not have exactly one score "
-            f"for each of {list(TARGETS)} in each repeat: {names}"
+            f"for each of {list(targets)} in each repeat: {names}"
         )
     bad = predictions.filter(
         ~pl.col("score").is_between(0, 1).fill_null(False) | pl.col("label").is_null()
@@ -100,10 +106,12 @@ def check(predictions: pl.DataFrame) -> None:
         )
 
 
-def flat(summary: Mapping[str, Any], prefix: str) -> dict[str, float]:
+def flat(
+    summary: Mapping[str, Any], prefix: str, targets: Sequence[str] = TARGETS
+) -> dict[str, float]:
     """The defined numbers of a summary as metrics of a tracking server."""
     found = {}
-    for target in TARGETS:
+    for target in targets:
         folds, pooled = summary[target]["folds"], summary[target]["pooled"]
         found[f"{prefix}.{target}.weighted_f1_mean"] = folds["mean"]
         found[f"{prefix}.{target}.weighted_f1_std"] = folds["std"]

@@ -109,6 +109,12 @@ class Dataset(Section):
         return part
 
 
+class Published(Section):
+    """Features that the owners of a data set publish instead of its recordings."""
+
+    root: str
+
+
 class Start(Section):
     """A fine-tuned system on a data set, and the weights that it starts from."""
 
@@ -488,6 +494,7 @@ class Params(Section):
     assets: dict[str, Asset]
     twins: dict[str, Twin]
     datasets: dict[str, Dataset]
+    published: dict[Annotated[str, Field(pattern="^stressid_features$")], Published]
     trained_on: list[str]
     systems: Systems
     openface: OpenFace

@@ -123,6 +123,15 @@ def comparisons(dataset: str) -> Path:
     return RESULTS / f"{dataset}-comparisons.json"
 
 
+def study(published: str) -> Path:
+    """What came of features that owners publish."""
+    return RESULTS / f"{published}.json"
+
+
+def study_page(published: str) -> Path:
+    return RESULTS / f"{published}.html"
+
+
 def quality(name: str) -> Path:
     """Of a data set as ingested, or of DATASET-check: as it lies on disk."""
     return RESULTS / "quality" / f"{name}.html"

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline_lib import seeds
 from pipeline_lib.params import Flaw, Splits
-from pipeline_lib.schema import FOLDS, TARGETS, validate
+from pipeline_lib.schema import FOLDS, targets_of, validate
 from pipeline_lib.splits import OWNERS, TRIALS, Rules
 
 Ints = npt.NDArray[np.int64]
@@ -26,7 +26,7 @@ def usable(index: pl.DataFrame) -> pl.DataFrame:
     """The recordings that can be trained or tested on: not excluded, with every label."""
     return index.filter(
         ~pl.col("status").is_in(["excluded", "failed"]),
-        *(pl.col(f"{target}_label").is_not_null() for target in TARGETS),
+        *(pl.col(f"{target}_label").is_not_null() for target in targets_of(index)),
     )
 
 
@@ -85,8 +85,9 @@ def _fold(table: pl.DataFrame, number: int, roles: pl.Series) -> pl.DataFrame:
 
 def _strata(table: pl.DataFrame) -> list[Names]:
     """The finest first: with few recordings no pair of labels, or no label, fills all folds."""
-    valence, arousal = (table[f"{target}_label"].cast(pl.String).to_numpy() for target in TARGETS)
-    return [valence + arousal, valence, np.full(table.height, "")]
+    labels = table.select(pl.col(f"{t}_label").cast(pl.String) for t in targets_of(table))
+    all_of_them = labels.select(pl.concat_str(pl.all())).to_series().to_numpy()
+    return [all_of_them, labels.to_series().to_numpy(), np.full(table.height, "")]
 
 
 def _cut(

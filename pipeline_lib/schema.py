@@ -225,6 +225,12 @@ ACCOUNT: Schema = {  # one row per stage and recording
 }
 
 
+def targets_of(table: pl.DataFrame) -> tuple[str, ...]:
+    """What is labelled in a table: the targets of its columns `<target>_label`, in their order."""
+    ending = "_label"
+    return tuple(name.removesuffix(ending) for name in table.columns if name.endswith(ending))
+
+
 class SchemaError(ValueError):
     """A table does not have the columns that its reader expects."""
 

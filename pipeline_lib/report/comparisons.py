@@ -44,11 +44,11 @@ FLAWS = {
 SHOWN = "weighted_f1"
 
 
-def section(dataset: str, comparisons: Comparisons) -> str:
+def section(dataset: str, comparisons: Comparisons, targets: Sequence[str] = TARGETS) -> str:
     """Every two systems of a data set against each other, by target; weighted F1 in points."""
     title = f"<h3>{escape(dataset.upper())}: which systems differ</h3>"
     parts = [title, _flawed(comparisons["flaws"]), _method(comparisons)]
-    for target in TARGETS:
+    for target in targets:
         family = comparisons[target][SHOWN]
         parts.append(
             f"<h4>{target}</h4>{_nothing(family, comparisons)}{_verdicts(family['pairs'])}"

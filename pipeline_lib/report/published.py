@@ -136,6 +136,10 @@ SYSTEMS: dict[str, System] = {
     "boosting": System("Boosting (HC feat)", (BOTH,), None, group=BOOSTING),
     "boosting_physio": System("Boosting (HC feat), physiology", (PHYSIO,), None, group=BOOSTING),
     "boosting_video": System("Boosting (HC feat), video", (VIDEO,), None, group=BOOSTING),
+    "svm_late": System("SVM (HC feat), late fusion", (BOTH,), None),
+    "mlp_late": System("MLP (HC feat), late fusion", (BOTH,), None),
+    "mlp64_late": System("MLP 64-64 (HC feat), late fusion", (BOTH,), None),
+    "boosting_late": System("Boosting (HC feat), late fusion", (BOTH,), None),
     "ehci": System("EHCI (reimplemented)", (BOTH,), None),
     "udlbv": System("UDLBV (reimplemented)", (BOTH,), None),
     "videomae": System("VideoMAE", (VIDEO,), "VideoMAE"),  # its best row of Table 3
