@@ -8,10 +8,9 @@ from safetensors.torch import load_model
 
 from models.layers import MVP
 from pipeline_lib import attention, params, paths
-from pipeline_lib.feature_training import whole_trials
+from pipeline_lib.feature_training import visual_scale, whole_trials
 from pipeline_lib.schema import ATTENTION, validate
-from pipeline_lib.training import by_role
-from pipeline_lib.trials import Lengths, Modality, VisualScale, lacking, usable
+from pipeline_lib.trials import Lengths, Modality, usable
 
 RATE = 4.0  # Hz, of attention over time
 TOLERANCE = 0.02  # of a probability, between two machines or precisions
@@ -89,10 +88,9 @@ def of_trial(
     items, _ = whole_trials(
         config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=masked
     )
-    seen = by_role(
-        usable(features, any_of_them=masked), fold, lacking(features, any_of_them=masked)
-    )
-    trial = items(seen["test"].filter(recording_id=recording_id), VisualScale.of(seen["train"]))[0]
+    known = usable(features, any_of_them=masked)
+    tested = known.filter(recording_id=recording_id)
+    trial = items.of(tested, visual_scale(known, fold))[0]
     inputs = {name: x[None] for name, x in trial.items() if name != "labels"}
     return attention.explain(model, inputs)
 

@@ -98,10 +98,7 @@ def train(
     known = usable(features, modalities, any_of_them=any_of_them)
     roles = by_role(known, fold, lacking(features, modalities, any_of_them=any_of_them))
     flaws = flaws_of(fold)
-    scaled_by = roles["train"]
-    if SCALE in flaws:  # flaw, on request: the scale knows all recordings, the tested ones too
-        scaled_by = known.join(fold, on="recording_id", how="semi")
-    scale = VisualScale.of(scaled_by) if "visual" in modalities else None
+    scale = visual_scale(known, fold) if "visual" in modalities else None
     data = {role: items.of(rows, scale) for role, rows in roles.items()}
     if WINDOWS in flaws and items.between:  # flaw, on request: trained on what overlaps the tested
         leaking = known.join(fold.filter(role=WINDOWS), on="recording_id", how="semi")
@@ -120,3 +117,13 @@ def train(
 
     degraded = degradation.scores(roles["test"], modalities, predict, seed=seed)
     return replace(result, degraded=degraded)
+
+
+def visual_scale(known: pl.DataFrame, fold: pl.DataFrame) -> VisualScale:
+    """Estimated on the fold's training subjects.
+
+    known : schema.FEATURES of the recordings that the system can use
+    """
+    # Flaw, on request: the scale knows all recordings, the tested ones too.
+    fitted_on = fold if SCALE in flaws_of(fold) else fold.filter(role="train")
+    return VisualScale.of(known.join(fitted_on, on="recording_id", how="semi"))
