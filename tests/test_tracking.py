@@ -68,13 +68,16 @@ def stop_senders() -> None:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project with a sender that has started; its database is shared by the tests that can."""
+    """A project, its database and its sender, after its first two stages came at once."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         prepare(folder, patch)
-        with stage_run("warm", "up"):
-            pass
-        yield folder
+        started = [start("twin", 0) for _ in range(2)]
+        for process in started:
+            process.communicate()
+        assert [process.returncode for process in started] == [0, 0]
+    yield folder
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         stop_senders()
 
@@ -133,11 +136,19 @@ def test_a_stage_hangs_below_its_execution_and_a_fold_below_its_stage(here: Path
     assert ledger.read_text() == "status\nok\n"
 
 
+def test_two_first_users_at_once_share_one_new_database_and_one_sender(here: Path) -> None:
+    assert {"twin@deap", "tall-oxen"} <= runs().keys()
+    log = next(spool.FOLDER.glob("*/sender.log")).read_text()
+    assert log.count("Creating initial MLflow database tables") <= 1
+    assert len(senders()) == 1
+
+
 def test_models_of_all_folds_have_a_signature_and_their_own_weights(here: Path) -> None:
     import mlflow
 
-    models = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2), torch.nn.Linear(4, 2)]
-    inputs = [torch.rand(2, 3), torch.rand(2, 3), torch.rand(2, 4)]
+    # The second shares the graph of the first; the third looks as if it did.
+    models = [scaled(3, 0.1), scaled(3, 0.1), scaled(3, 0.5), scaled(4, 0.5)]
+    inputs = [torch.rand(2, model[0].in_features) for model in models]
     with stage_run("finetune", "deap") as run:
         for number, (model, batch) in enumerate(zip(models, inputs, strict=True), 10):
             with run.fold(number) as fold:
@@ -150,6 +161,13 @@ def test_models_of_all_folds_have_a_signature_and_their_own_weights(here: Path) 
         assert signature.inputs.inputs[0].shape == (-1, batch.shape[1])
         rows = torch.rand(5, batch.shape[1])
         torch.testing.assert_close(mlflow.pytorch.load_model(str(where))(rows), model(rows))
+
+
+def scaled(n_in: int, slope: float) -> torch.nn.Sequential:
+    """A model of negative numbers, in whose graph the slope is a constant."""
+    model = torch.nn.Sequential(torch.nn.Linear(n_in, 2), torch.nn.LeakyReLU(slope))
+    torch.nn.init.constant_(model[0].bias, -2.0)
+    return model
 
 
 def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
@@ -220,6 +238,15 @@ def test_what_the_server_refuses_is_kept_and_told(here: Path) -> None:
     assert "outside" in (kept / spool.MESSAGES).read_text()
     assert f"kept in {kept}" in text
     assert spool.untold() == []
+
+
+def test_the_console_waits_for_what_is_not_sent(here: Path) -> None:
+    with stage_run("account", "deap"):
+        pass
+    console = Console(record=True, width=200)
+    send_all(console)
+    assert spool.waiting() == []
+    assert "wait in" not in console.export_text()
 
 
 def test_what_outlived_its_sender_or_its_stage_is_sent_once_by_the_next(
@@ -331,24 +358,6 @@ class Healthy(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
-
-
-def test_two_first_users_at_once_share_one_new_database(fresh: Path) -> None:
-    started = [start("filter", 0) for _ in range(2)]
-    for process in started:
-        process.communicate()
-    assert [process.returncode for process in started] == [0, 0]
-    assert sorted(runs()) == ["filter@deap", "tall-oxen"]
-    assert len(senders()) == 1
-
-
-def test_the_console_waits_for_what_is_not_sent(here: Path) -> None:
-    with stage_run("account", "deap"):
-        pass
-    console = Console(record=True, width=200)
-    send_all(console)
-    assert spool.waiting() == []
-    assert "wait in" not in console.export_text()
 
 
 def test_an_unreachable_server_is_an_error_before_any_work(
