@@ -5,6 +5,7 @@ import json
 from pipeline_lib import paths, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.report import crop_comparison, inputs, page
+from pipeline_lib.report.deviations import Setup
 
 
 def main() -> None:
@@ -37,8 +38,19 @@ def main() -> None:
             )
             for dataset, account in accounts.items()
         },
-        video_clips=inputs.videos(synced, accounts),
-        corpora=params.corpora,
+        setup=Setup(
+            models=params.models[params.scale],
+            datasets=params.datasets,
+            openface=params.openface,
+            crop=params.crop,
+            physio=params.physio,
+            store=params.store,
+            corpora=params.corpora,
+            supervise=params.supervise,
+            finetune=params.finetune,
+            trained_on=params.trained_on,
+            videos=inputs.videos(synced, accounts),
+        ),
         synced=synced,
         min_confidence=params.sync.min_confidence,
         faces={

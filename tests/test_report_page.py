@@ -15,8 +15,9 @@ from PIL import Image
 from pipeline_lib import schema
 from pipeline_lib.comparison import family
 from pipeline_lib.evaluation import summarise
-from pipeline_lib.params import Evaluation
+from pipeline_lib.params import Evaluation, Params, load_params
 from pipeline_lib.report import figures, labels, page, real
+from pipeline_lib.report.deviations import Setup
 from pipeline_lib.report.videos import Videos
 from pipeline_lib.splits import Rules
 
@@ -48,7 +49,7 @@ def index(*, synthetic=True):
     )
 
 
-def results():
+def results(*, synthetic=True):
     predictions = rows(
         schema.PREDICTIONS,
         *(
@@ -59,7 +60,7 @@ def results():
         ),
     )
     rules = Rules("grouped", (), times_tested=1)
-    return summarise(predictions, evaluation=EVALUATION, seed=0, synthetic=True, rules=rules)
+    return summarise(predictions, evaluation=EVALUATION, seed=0, synthetic=synthetic, rules=rules)
 
 
 def comparisons():
@@ -128,12 +129,24 @@ def trained(*, synthetic=True):
         recordings=index(synthetic=synthetic),
         threshold=4.5,
         effect=0.9 if synthetic else None,
-        results={"mvp": results(), "videomae": results(), "majority": results()},
+        results=dict.fromkeys(("mvp", "videomae", "majority"), results(synthetic=synthetic)),
         comparisons=comparisons(),
         curves={"mvp": curves()},
         degraded={},
         cases=None,
         crop_pair=None,
+    )
+
+
+def setup(*, synthetic):
+    params = load_params()
+    taken = {
+        name: getattr(params, name) for name in Setup.__annotations__ if name in Params.model_fields
+    }
+    clips = Videos(4, 20.0, 4 if synthetic else 0)
+    return Setup(
+        **taken | {"models": params.models["tiny"]},
+        videos=dict.fromkeys(("kinetics", "amigos", "deap"), clips),
     )
 
 
@@ -146,8 +159,7 @@ def render(**changes):
     settings = {
         "scale": "tiny",
         "trained": {"amigos": trained(), "deap": trained()},
-        "video_clips": {"amigos": Videos(4, 20.0, 4)},
-        "corpora": {},
+        "setup": setup(synthetic=True),
         "ledgers_by_set": {"amigos": {"openface": ledger}},
         "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},
         "min_confidence": 0.5,
@@ -191,8 +203,8 @@ def test_ids_are_unique(html):
 def test_twins_are_called_so(html):
     assert "AMIGOS and DEAP are synthetic twins." in html
     assert "ours, synthetic twin" in html
-    real_clips = {"amigos": Videos(4, 20.0, 0)}
-    of_real = own(render(trained={"amigos": trained(synthetic=False)}, video_clips=real_clips))
+    of_real = {"trained": {"amigos": trained(synthetic=False)}, "setup": setup(synthetic=False)}
+    of_real = own(render(**of_real))
     assert "synthetic" not in of_real
     assert "Best possible" not in of_real
 

@@ -12,6 +12,7 @@ from pipeline_lib.report import (
     contact_sheet,
     crop_comparison,
     degraded,
+    fidelity,
     figures,
     labels,
     ledgers,
@@ -20,6 +21,7 @@ from pipeline_lib.report import (
     success_cases,
     videos,
 )
+from pipeline_lib.report.deviations import Setup
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
 from pipeline_lib.report.style import CSS
 from pipeline_lib.report.timing import timing_table
@@ -29,6 +31,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 SECTIONS = {
     "real": "Real recordings",
     "results": "Results",
+    "fidelity": "Fidelity",
     "data": "Data",
     "training": "Training",
     "leakage": "Leakage audit",
@@ -85,8 +88,7 @@ def render(
     *,
     scale: str,
     trained: Mapping[str, Trained],
-    video_clips: Mapping[str, videos.Videos],
-    corpora: Mapping[str, Sequence[str]],
+    setup: Setup,
     ledgers_by_set: ledgers.Ledgers,
     synced: Mapping[str, pl.DataFrame],
     min_confidence: float,
@@ -98,8 +100,7 @@ def render(
 
     scale          : tiny | paper
     trained        : data set -> what came of it
-    video_clips    : data set -> its videos
-    corpora        : name -> data sets whose clips are seen together
+    setup          : how all of it was made
     ledgers_by_set : data set -> stage -> schema.LEDGER
     synced         : data set -> schema.SYNC
     min_confidence : 0-1, of an offset between video and signals that is trusted
@@ -114,7 +115,8 @@ def render(
     parts = {
         "real": _real(real_sample),
         "results": _results(trained, faces),
-        "data": _collections(videos.table_2(video_clips, corpora))
+        "fidelity": _fidelity(trained, setup),
+        "data": _collections(videos.table_2(setup.videos, setup.corpora))
         + _distributions(trained)
         + _account(ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
         + "".join(_crops(name, of_set) for name, of_set in faces.items()),
@@ -252,6 +254,17 @@ def _result(name: str, of_set: Trained, faces: Faces | None) -> str:
         f"{results.metrics_table(of_set.results)}</details>"
     )
     return "".join(parts)
+
+
+def _fidelity(trained: Mapping[str, Trained], setup: Setup) -> str:
+    found = {name: of_set.results for name, of_set in trained.items()}
+    return (
+        "<p>Every published cell beside ours: weighted F1 in percent, mean ± standard deviation "
+        "over the folds; small, the interval of all folds at once. The numbers in the last column "
+        "are in what ours differs from the paper, by params.yaml and by the data that were used: "
+        "the list is shorter the nearer a run comes.</p>"
+        f"{fidelity.section(found, setup)}"
+    )
 
 
 def _collections(table: str) -> str:

@@ -73,7 +73,7 @@ def table_3(dataset: str, results: Mapping[str, Summary], *, synthetic: bool) ->
         kind = "published joined" if strategy in ours else "published"
         rows.append(
             f'<tr class="{kind}">{markup.cells([*map(escape, strategy)], kind="name")}'
-            f'<td class="from">{_published_on(dataset)}</td><td>{_plus_minus(score)}</td></tr>'
+            f'<td class="from">{_published_on(dataset)}</td><td>{plus_minus(score)}</td></tr>'
         )
         if strategy in ours:
             result = ours[strategy]
@@ -110,7 +110,7 @@ def _head_4() -> str:
 
 def _published(dataset: str, method: str, row: Row, *, joined: bool) -> str:
     scores = [
-        _plus_minus(row[modality][i]) if modality in row else markup.NONE
+        plus_minus(row[modality][i]) if modality in row else markup.NONE
         for modality in MODALITIES
         for i in range(len(TARGETS))
     ]
@@ -158,7 +158,7 @@ def _ours_on(synthetic: bool, flaws: Sequence[str]) -> str:
     return f"{source}; FLAWED on request: {', '.join(flaws)}" if flaws else source
 
 
-def _plus_minus(score: Score) -> str:
+def plus_minus(score: Score) -> str:
     return f"{score[0]} ± {score[1]}"
 
 
