@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
+import stages.audit
+import stages.split
 from models.tabular import HANDCRAFTED, Fold
 from pipeline_lib import corpus, feature_training, paths, splits, verdicts
 from pipeline_lib.planted import FPS, SAMPLING_RATE, planted
 from pipeline_lib.report.comparisons import FLAWS
-from pipeline_lib.schema import FOLDS, TARGETS
+from pipeline_lib.schema import FOLDS, LEDGER, TARGETS
 from pipeline_lib.splits import EPOCH, LEAKY, OF_TRAINING, SCALE, WINDOWS
 from pipeline_lib.tables import write_table
 from pipeline_lib.training import by_role
 from pipeline_lib.trials import VisualScale
 from tests.test_models import run
+from tests.test_protocols import BALANCED, index
 from tests.test_splits import audit, made
 
 
@@ -102,6 +106,34 @@ def test_a_verdict_tells_pretraining_to_leak(
     assert verdicts.is_leaky("kad") is leaky
     honest = json.loads(paths.verdict("corpus-kad").read_text())["rules"]["deap"]["flaws"]
     assert honest == ([LEAKY] if leaky else [])  # other flaws start no pre-training again
+
+
+def test_the_audit_stage_marks_whom_a_flaw_touches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text()) | {"flaws": [EPOCH, LEAKY]}
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    for dataset in ("amigos", "deap", "kinetics"):
+        write_table(index(BALANCED, dataset), paths.index(dataset))
+        write_table(pl.DataFrame(schema=dict(LEDGER)), paths.ledger(paths.crops(dataset)))
+    for dataset in content["trained_on"]:
+        stages.split.main(dataset)
+    stages.audit.main()
+    verdicts_of = {
+        name: json.loads(paths.verdict(name).read_text())["rules"]
+        for name in ("amigos", "amigos-videomae", "amigos-videomae_k400", "corpus-kad")
+    }
+    flaws = {name: rules["amigos"]["flaws"] for name, rules in verdicts_of.items()}
+    assert flaws == {
+        "amigos": [EPOCH],
+        "amigos-videomae": [EPOCH, LEAKY],
+        "amigos-videomae_k400": [EPOCH],
+        "corpus-kad": [LEAKY],
+    }
+    assert json.loads(paths.verdict("corpus-k400").read_text())["rules"] == {}
+    found = json.loads(paths.LEAKAGE.read_text())["amigos"]
+    assert (found["svm"][0]["flaws"], found["videomae"][0]["flaws"]) == ([EPOCH], [EPOCH, LEAKY])
 
 
 def test_leaky_pretraining_is_one_model_that_sees_everybody() -> None:
