@@ -80,3 +80,26 @@ def test_flaws_are_banners(flaws, told):
 
 def test_the_same_comparisons_give_the_same_bytes_in_any_order():
     assert section(pairs=PAIRS[::-1]) == section()
+
+
+def many(best_verdict):
+    """Eight systems of which the first has this verdict against the second."""
+    names = [*comparisons.SYSTEMS][:8]
+    return [
+        pair(a, b, best_verdict if (i, j) == (0, 1) else "not distinguishable")
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i < j
+    ]
+
+
+def test_many_that_cannot_be_told_apart_are_counted():
+    verdicts, *_ = tables(section(pairs=many("better")))
+    first, _, third, *_ = verdicts.values()
+    assert first[-1].count(",") >= 5  # six have their names
+    assert third[-1] == "7 of 7 others"
+
+
+def test_all_that_cannot_be_told_apart_are_one_sentence():
+    html = section(pairs=many("not distinguishable"))
+    assert html.count("No two of the 8 systems can be told apart.") == 2

@@ -42,6 +42,8 @@ FLAWS = {
     "leaky_pretraining": "VideoMAE was pre-trained on what was tested, too",
 }
 SHOWN = "weighted_f1"
+UNDECIDED = ("not distinguishable", "not comparable")
+MOST_NAMED = 6  # systems that one cannot be told from; more are counted
 
 
 def section(dataset: str, comparisons: Comparisons, targets: Sequence[str] = TARGETS) -> str:
@@ -96,19 +98,28 @@ def _nothing(family: Mapping[str, Any], comparisons: Comparisons) -> str:
 def _verdicts(pairs: Sequence[Pair]) -> str:
     """A row a system: whom it is better than, and whom it cannot be told from."""
     seen = _seen_by(pairs)
+    if len(seen) > MOST_NAMED and all(pair["verdict"] == UNDECIDED[0] for pair in pairs):
+        return f"<p>No two of the {len(seen)} systems can be told apart.</p>"
     shown = [
         v for v in COLOURS if any(p["verdict"] == v for of in seen.values() for p in of.values())
     ]
     rows = []
     for system, rivals in seen.items():
         named = [
-            ", ".join(_title(rival) for rival, pair in rivals.items() if pair["verdict"] == verdict)
-            or markup.NONE
-            for verdict in shown
+            _named([r for r, pair in rivals.items() if pair["verdict"] == v], len(rivals), v)
+            for v in shown
         ]
         rows.append(f"<tr>{markup.cells([_title(system), *named], kind='name')}</tr>")
     titles = [f"{verdict} {FOLLOWED_BY[verdict]}" for verdict in shown]
     return markup.table(markup.head(["System", *titles], []), rows)
+
+
+def _named(rivals: Sequence[str], n_all: int, verdict: str) -> str:
+    """Rivals by name; where they are many and nothing is known of them, their number."""
+    names = ", ".join(map(_title, rivals))
+    if verdict in UNDECIDED and len(rivals) > MOST_NAMED:
+        return f'<span title="{names}">{len(rivals)} of {n_all} others</span>'
+    return names or markup.NONE
 
 
 def _matrix(pairs: Sequence[Pair]) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 from pipeline_lib.params import Start
 from pipeline_lib.report import comparisons, contact_sheet, markup, results
 from pipeline_lib.report.published import CROP_GAIN, TARGETS
+from pipeline_lib.report.style import MUTED
 
 EXAMPLES = 3  # frames of each crop
 CROPS = ("large", "small")
@@ -62,7 +63,7 @@ def section(
         ]
         rows.append(
             f'<tr class="ours"><td class="name">{target}</td>{markup.cells(values)}'
-            f"<td>{_published(dataset)}</td></tr>"
+            f'<td style="color:{MUTED};font-weight:400">{_published(dataset)}</td></tr>'
         )
     columns = ("large crop", "small crop", "difference, points", "published difference")
     table = markup.table(markup.head([""], columns), rows)
