@@ -1,9 +1,9 @@
 """Which of StressID's published features know how long a recording is, and which do not.
 
 Rest lasts two to three minutes there and a task one, so what grows with the length names the task
-before the person does. Each column is judged by its formula in the authors' code: ecg_features.py,
-eda_features.py and respiration_features.py of robustml-eurecom/stressID. Some formulas depend on
-the length of any recording (GROWS), others only where a signal drifts, as all of these do (SLOW).
+before the person does. Each column is judged by its formula in the authors' code
+(ecg_features.py, eda_features.py and respiration_features.py of robustml-eurecom/stressID). Some
+depend on the length of any recording (GROWS), others only where a signal drifts, as all do (SLOW).
 """
 
 from collections.abc import Mapping

@@ -73,7 +73,7 @@ def render(results: Sequence[Result], compared: comparisons.Comparisons) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>StressID's published features</title><style>{CSS}</style></head>"
         "<body><header><div><h1>StressID's published features</h1>"
-        f'<p class="lead">{real}: rest against task, without features that know the length.</p>'
+        f'<p class="lead">{real}: rest against task, without what grows with the length.</p>'
         f"<p>{ABOUT}</p></div></header><main><section>{''.join(parts)}</section></main></body>"
         "</html>\n"
     )
@@ -134,8 +134,8 @@ def _kept(results: Sequence[Result]) -> Table:
         for name in SYSTEMS
         if name in honest.systems
     ]
-    head = ["System", "recordings", "majority", "by subject", "AUC, by subject", FLAWED]
-    return Table("Rest or task, by features that do not know the length", 1, head, rows)
+    head = ["System", "recordings of subjects", "majority", "by subject", "AUC, by subject", FLAWED]
+    return Table("Rest or task, by the features that are kept", 1, head, rows)
 
 
 def _all(results: Sequence[Result]) -> Table:
@@ -151,7 +151,7 @@ def _all(results: Sequence[Result]) -> Table:
         for name in honest.systems
         if name != TRIVIAL
     ]
-    head = ["System", "recordings", "majority", "by subject", FLAWED]
+    head = ["System", "recordings of subjects", "majority", "by subject", FLAWED]
     return Table("The same by all that is published, as a warning", 1, head, rows)
 
 
