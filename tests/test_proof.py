@@ -1,6 +1,8 @@
 """Systems on planted twins: who reads a cue finds it, and what a table of that says."""
 
+import json
 from importlib import import_module
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -35,13 +37,11 @@ def test_one_fold_finds_the_cue_that_it_can_see_and_no_other(system, cue, found)
 
 def test_the_command_scores_every_system_beside_its_bound(monkeypatch):
     """On few people, by three systems; the reader of the cue is right as often as labels agree."""
-    monkeypatch.setattr(
-        proof, "SIGHTS", {s: proof.SIGHTS[s] for s in ("cue", "uni_au", "svm_video")}
-    )
+    systems = ["cue", "uni_au", "svm_video"]
     monkeypatch.setattr(proof, "SIZES", {**proof.SIZES, "epochs": 1})
     here = Execution(backend="loky", jobs=1, experiment="none")
     params = load_params().model_copy(update={"execution": here})
-    rows = pl.DataFrame(prove("kind", TWINS["kind"], n_subjects=20, params=params))
+    rows = pl.DataFrame(prove("kind", TWINS["kind"], n_subjects=20, systems=systems, params=params))
     assert rows.height == 3 * len(TARGETS)
     assert rows.filter(target="valence")["bound"].to_list() == [0.95] * 3
     assert rows.filter(target="arousal")["bound"].to_list() == [0.95, 0.5, 0.5]
@@ -85,3 +85,11 @@ def test_sizes_change_what_a_section_has_and_nothing_else():
 )
 def test_verdict(bound, low, high, said):
     assert proof.verdict(bound, low=low, high=high) == said
+
+
+def test_the_page_shows_what_the_command_found():
+    rows = json.loads(Path("results/proof.json").read_text())["rows"]
+    assert {(row["twin"], row["system"]) for row in rows} == {
+        (t, s) for t in TWINS for s in proof.SIGHTS
+    }
+    assert proof.markdown(rows) in Path("docs/proof.md").read_text()
