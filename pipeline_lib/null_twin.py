@@ -39,15 +39,18 @@ class NullTwin:
     looks: Floats
 
 
-def draw(*, n_subjects: int, trials: int, seed: int) -> NullTwin:
-    """An even number of people, of whom half mostly say 0 and half 1, of each target apart."""
+def draw(*, n_subjects: int, trials: int, seed: int, own_answer: float = OWN_ANSWER) -> NullTwin:
+    """An even number of people, of whom half mostly say 0 and half 1, of each target apart.
+
+    own_answer : how much "mostly" is; 0.5: people do not differ in what they answer
+    """
     rng = np.random.default_rng(seed)
     features, _ = planted(n_subjects=n_subjects, trials=trials, video=0, physiology=0)
     who = features["subject"].cast(pl.Int64).to_numpy()
     labels = {}
     for target in TARGETS:
         says_1 = rng.permutation(np.arange(n_subjects) % 2)[who] == 1
-        own = rng.random(who.size) < OWN_ANSWER
+        own = rng.random(who.size) < own_answer
         labels[f"{target}_label"] = pl.Series(says_1 == own).cast(pl.Int8)
     looks = rng.normal(size=(n_subjects, N_VISUAL))[who] + rng.normal(size=(who.size, N_VISUAL))
     noise = (rng.normal(size=x.shape) for x in matrices(features, "visual", N_VISUAL))

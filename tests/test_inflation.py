@@ -59,7 +59,9 @@ def test_inflation_is_the_difference_over_the_same_people() -> None:
 @pytest.mark.parametrize("flaw", ["trial_level", "global_normalisation"])
 def test_a_case_in_small(flaw: str) -> None:
     params = load_params()
-    of = [predict(Run("svm_video", 40, 6, 0, asked), params=params)[1] for asked in (None, flaw)]
+    of = [
+        predict(Run("svm_video", 40, 6, 0.85, 0, asked), params=params)[1] for asked in (None, flaw)
+    ]
     honest, flawed = (inflation.counts([each]) for each in of)
     found = inflation.compare(honest, flawed, evaluation=EVALUATION, seed=0)
     assert found["honest"]["low"] < 0.5 < found["honest"]["high"]
