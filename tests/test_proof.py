@@ -13,17 +13,19 @@ from pipeline_lib.planted import Twin
 from pipeline_lib.schema import TARGETS
 from stages.proof import TWINS, prove
 
-# Of each system on each twin, the targets whose cue it finds within a few epochs.
-FINDS = [("mvp", "kind", TARGETS), ("mvp", "order", TARGETS), ("mvp_10s", "order", ())]
+# Of a system on a twin, the targets whose cue it finds within so many epochs.
+FINDS = [("mvp", "kind", TARGETS, 4), ("mvp", "order", TARGETS, 4), ("mvp_10s", "order", (), 2)]
 
 
-@pytest.mark.parametrize(("system", "cue", "found"), FINDS)
-def test_one_fold_finds_the_cue_that_it_can_see_and_no_other(system, cue, found):
+@pytest.mark.parametrize(("system", "cue", "found", "epochs"), FINDS)
+def test_one_fold_finds_the_cue_that_it_can_see_and_no_other(system, cue, found, epochs):
     """Beside the cue itself, lest the labels' own chance blur it."""
     params = load_params()
     features, cues = planted.draw(Twin(cue, 0.9), n_subjects=80, trials=4, seed=0)
     folds, _ = proof.audited_folds("t", features, [system], settings=params.splits, seed=0)
-    config = proof.sized(getattr(params.models["tiny"], system)).model_copy(update={"epochs": 4})
+    config = proof.sized(getattr(params.models["tiny"], system)).model_copy(
+        update={"epochs": epochs}
+    )
     result = import_module(f"models.{system}").train_fold(
         features, folds.filter(fold=0), config=config, fps=planted.FPS,
         sampling_rate=planted.SAMPLING_RATE, seed=0, checkpoint=None,
