@@ -8,7 +8,7 @@ RESULTS = Path("results")
 CACHE = Path(".cache")
 LEAKAGE = RESULTS / "leakage.json"
 REPORT = RESULTS / "report.html"
-INFLATION = RESULTS / "inflation.json"  # if stages.inflation was run
+INFLATION = RESULTS / "inflation.json"  # of stages.inflation, kept in git
 
 
 def asset(name: str) -> Path:

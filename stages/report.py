@@ -59,6 +59,7 @@ def main() -> None:
             if dataset != inputs.SAMPLE
         },
         audit=json.loads(paths.LEAKAGE.read_text()),
+        flawed=json.loads(paths.INFLATION.read_text()),
         real_sample=inputs.sample(accounts[inputs.SAMPLE]),
     )
     tables.atomic_write(paths.REPORT, lambda temporary: temporary.write_text(html))

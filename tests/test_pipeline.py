@@ -46,6 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Pat
         shutil.copytree(asset(name).parent, folder / "assets" / name)
     (folder / "dvc.yaml").write_text(dag())
     shutil.copy(".dvcignore", folder)
+    (folder / "results").mkdir()
+    shutil.copy("results/inflation.json", folder / "results")
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
     params = yaml.safe_load(Path("params.yaml").read_text())

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import neurokit2 as nk
 import numpy as np
@@ -165,6 +166,7 @@ def render(**changes):
         "min_confidence": 0.5,
         "faces": {},
         "audit": {"amigos": {"mvp": [fold]}},
+        "flawed": json.loads(Path("results/inflation.json").read_text()),
         "real_sample": sample(),
     }
     return page.render(**settings | changes)
@@ -186,7 +188,7 @@ def test_the_same_inputs_give_the_same_bytes(html):
 
 def test_nothing_is_loaded_and_no_folder_told(html):
     text = own(html)
-    assert text.count("plotly-graph-div") == 9
+    assert text.count("plotly-graph-div") == 10
     assert html.count(figures.library()) == 1
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
     assert "url(" not in text

@@ -14,6 +14,7 @@ from pipeline_lib.report import (
     degraded,
     fidelity,
     figures,
+    inflation,
     labels,
     ledgers,
     real,
@@ -94,6 +95,7 @@ def render(
     min_confidence: float,
     faces: Mapping[str, Faces | None],
     audit: Mapping[str, Any],
+    flawed: inflation.Inflation,
     real_sample: Real,
 ) -> str:
     """The whole page.
@@ -106,6 +108,7 @@ def render(
     min_confidence : 0-1, of an offset between video and signals that is trusted
     faces          : data set -> crops; None: of real people who have not agreed to be shown
     audit          : content of results/leakage.json
+    flawed         : content of results/inflation.json
 
     Raises ValueError for a system without a place in report.published.SYSTEMS.
     """
@@ -121,7 +124,7 @@ def render(
         + _account(ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
         + "".join(_crops(name, of_set) for name, of_set in faces.items()),
         "training": _training(trained),
-        "leakage": _leakage(audit),
+        "leakage": _leakage(audit) + f"<h3>What flaws are worth</h3>{inflation.section(flawed)}",
     }
     body = "".join(
         f'<section id="{name}"><h2>{SECTIONS[name]}</h2>{content}</section>'
@@ -330,7 +333,8 @@ def _training(trained: Mapping[str, Trained]) -> str:
 def _leakage(audit: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> str:
     return (
         "<p>For every system and fold: subjects, and copies of files by content, that it is "
-        "fitted on and tested on. One shared would have stopped the training.</p>"
+        "fitted on and tested on. One shared would have stopped the training, but for a flaw that "
+        "was asked for and is marked.</p>"
         f"{ledgers.leakage_table(audit)}"
     )
 
