@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from pipeline_lib import inflation, null_twin
+from pipeline_lib.null_study import CASES, Run, predict
 from pipeline_lib.params import Evaluation, load_params
 from pipeline_lib.report import inflation as report
 from pipeline_lib.schema import CROPS, PREDICTIONS, validate
-from stages.inflation import CASES, Run, predict
 
 EVALUATION = Evaluation(bootstrap=500, permutations=100, confidence=0.95, margin=0.05)
 
