@@ -10,8 +10,8 @@ import pytest
 from pipeline_lib import planted, proof
 from pipeline_lib.params import Execution, load_params
 from pipeline_lib.planted import Twin
+from pipeline_lib.planted_study import TWINS, prove
 from pipeline_lib.schema import TARGETS
-from stages.proof import TWINS, prove
 
 # Of a system on a twin, the targets whose cue it finds within so many epochs.
 FINDS = [("mvp", "kind", TARGETS, 4), ("mvp", "order", TARGETS, 4), ("mvp_10s", "order", (), 2)]
