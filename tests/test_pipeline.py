@@ -69,7 +69,7 @@ def dag() -> str:
     runs = SMALL["systems"]
     left = {s for kind in runs for s in getattr(load_params().systems, kind)}
     others = sorted(left - {system for systems in runs.values() for system in systems})
-    result = re.compile(rf"(runs|results)/.*-({'|'.join(others)})(\.json.*)?$")
+    result = re.compile(rf"(runs|results|data/audit)/.*-({'|'.join(others)})(\.json.*)?$")
     lines = Path("dvc.yaml").read_text().splitlines()
     return "\n".join(line for line in lines if not result.search(line))
 
