@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,24 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    """Write JSON with a line for each value, and for each record that holds no other record."""
+    text = _json(content) + "\n"
     atomic_write(path, lambda temporary: temporary.write_text(text))
+
+
+def _json(content: Any, indent: str = "") -> str:
+    inner = f"{indent}  "
+    if isinstance(content, dict) and (not indent or _is_nested(content.values())):
+        fields = (f"{inner}{json.dumps(k)}: {_json(v, inner)}" for k, v in content.items())
+        return "{\n" + ",\n".join(fields) + f"\n{indent}}}"
+    if isinstance(content, list) and _is_nested(content):
+        return "[\n" + ",\n".join(inner + _json(x, inner) for x in content) + f"\n{indent}]"
+    return json.dumps(content, allow_nan=False)
+
+
+def _is_nested(values: Iterable[Any]) -> bool:
+    """Whether a record is among them, or in a list among them."""
+    return any(isinstance(x, dict) or (isinstance(x, list) and _is_nested(x)) for x in values)
 
 
 def write_csv(table: pl.DataFrame, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tables are whole or not there."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -42,3 +43,12 @@ def test_a_table_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
 def test_results_hold_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range"):
         tables.write_json({"f1": float("nan")}, tmp_path / "result.json")
+
+
+def test_json_has_a_line_for_each_record_of_plain_values(tmp_path: Path) -> None:
+    content = {"n": 1, "pairs": [{"of": ["a", "b"], "p": 0.5}, {"of": [], "p": None}], "x": {}}
+    tables.write_json(content, tmp_path / "result.json")
+    text = (tmp_path / "result.json").read_text()
+    assert json.loads(text) == content
+    lines = text.splitlines()
+    assert lines[1:4] == ['  "n": 1,', '  "pairs": [', '    {"of": ["a", "b"], "p": 0.5},']
