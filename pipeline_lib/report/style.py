@@ -54,6 +54,7 @@ tr.ours td.from {{ color: {OURS}; font-weight: 400; }}
 tr.best td {{ font-style: italic; }}
 td.group {{ border-left: 1px solid {LINE}; }}
 th.group {{ border-left: 1px solid {LINE}; }}
+tr.ours td:not(.name) {{ white-space: nowrap; }}
 td small {{ display: block; font-weight: 400; font-size: 12.5px; color: {MUTED}; }}
 td .none {{ color: #c4cad3; }}
 .bar {{ display: flex; height: 10px; border-radius: 5px; overflow: hidden; background: {LINE};
