@@ -3,6 +3,7 @@
 The same input gives the same bytes: every figure's id is given by the caller.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,6 +29,7 @@ LOOK = go.layout.Template(
         "yaxis": {"gridcolor": style.LINE, "linecolor": style.MUTED, "zeroline": False},
     }
 )
+CURVES_IN_A_ROW, CURVES_HEIGHT = 3, 200  # panels, px of each
 LOSS_COLOURS = {"train_loss": style.MUTED, "validation_loss": style.OURS}
 
 
@@ -100,20 +102,33 @@ def curves_figure(curves: Mapping[str, pl.DataFrame], *, dataset: str) -> str:
     curves : system -> schema.HISTORY
     """
     titles = [SYSTEMS[system].title for system in curves]
-    figure = make_subplots(1, len(curves), subplot_titles=titles, horizontal_spacing=0.08)
-    for column, history in enumerate(curves.values(), start=1):
+    n_rows = math.ceil(len(curves) / CURVES_IN_A_ROW)
+    height = 90 + CURVES_HEIGHT * n_rows
+    figure = make_subplots(
+        n_rows,
+        CURVES_IN_A_ROW,
+        subplot_titles=titles,
+        horizontal_spacing=0.08,
+        vertical_spacing=60 / height,
+    )
+    for place, history in enumerate(curves.values()):
+        row, column = divmod(place, CURVES_IN_A_ROW)
         folds = history.sort("fold", "epoch").group_by("fold", maintain_order=True)
         for i, ((fold,), rows) in enumerate(folds):
-            _add_losses(figure, rows, fold=fold, column=column, in_legend=column == 1 and i == 0)
-    figure.update_layout(legend_y=1.14)
-    figure.update_xaxes(title_text="epoch", rangemode="tozero")
+            _add_losses(
+                figure, rows, fold=fold, panel=(row + 1, column + 1), in_legend=place + i == 0
+            )
+    figure.update_layout(legend_y=1 + 45 / height)
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_xaxes(title_text="epoch", row=n_rows)
     figure.update_yaxes(rangemode="tozero")
-    figure.update_yaxes(title_text="binary cross-entropy", col=1)
-    return fragment(figure, name=f"curves-{dataset}", height=320)
+    figure.update_yaxes(title_text="cross-entropy", col=1)
+    return fragment(figure, name=f"curves-{dataset}", height=height)
 
 
 def _add_losses(
-    figure: go.Figure, rows: pl.DataFrame, *, fold: object, column: int, in_legend: bool
+    figure: go.Figure, rows: pl.DataFrame, *, fold: object, panel: tuple[int, int], in_legend: bool
 ) -> None:
     """Add one fold's two lines to a panel; only the last of its best epochs is kept."""
     kept = rows.filter("best")["epoch"].max()
@@ -130,8 +145,8 @@ def _add_losses(
             legendgroup=kind,
             showlegend=in_legend,
             hovertemplate=f"fold {fold}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
-            row=1,
-            col=column,
+            row=panel[0],
+            col=panel[1],
         )
 
 
