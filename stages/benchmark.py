@@ -9,17 +9,15 @@ come to the same gradients. No stage of the DAG: it takes minutes, and the numbe
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from models.step_benchmark import SIDES, train
 from pipeline_lib.params import load_params
 
 SECONDS = (60.0, 60.0, 65.0, 70.0, 80.0, 90.0, 115.0, 155.0)  # MVP 3.4: 60 to 155, Table 2: 80-odd
-SIDES = ("transcription", "ours")
 
 
 def main() -> int:
@@ -30,7 +28,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
-        measured = train(arguments.side, arguments.seconds, arguments.steps, arguments.out)
+        measured = train(
+            arguments.side,
+            arguments.seconds,
+            steps=arguments.steps,
+            out=arguments.out,
+            params=load_params(),
+        )
         sys.stdout.write(json.dumps(measured))
         return 0
     return compare(arguments.seconds, arguments.steps)
@@ -66,60 +70,6 @@ def _run(side: str, seconds: list[float], steps: int, out: Path) -> dict[str, fl
     )
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
-
-
-def train(side: str, seconds: list[float], steps: int, out: Path) -> dict[str, float]:
-    """Take steps on one side; write the gradients of the first, return loss, s and MB."""
-    import torch
-
-    from models.layers import MVP
-    from models.transcription import Transcription
-    from pipeline_lib.training import label_loss
-    from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths, stacked
-
-    params = load_params()
-    config = params.models["paper"].mvp.model_copy(update={"dropout": 0.0})
-    rates = {"fps": params.store.fps, "sampling_rate": params.physio.sampling_rate}
-    lengths = Lengths.of(config.max_seconds, **rates)
-    torch.manual_seed(params.seed)
-    model = MVP(config, lengths)
-    each = [Lengths.of(s, **rates) for s in seconds]
-    batch = stacked(
-        {
-            "visual": [torch.randn(n.frames, N_VISUAL).numpy() for n in each],
-            "physio": [torch.randn(n.times, N_PHYSIO).numpy() for n in each],
-        },
-        lengths,
-    )
-    batch["labels"] = torch.randint(0, 2, (len(each), 2)).float()
-    network = model if side == "ours" else Transcription(model)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
-    before, took, worked, losses = _peak_megabytes(), [], [], []
-    for i in range(steps):
-        start, worked_before = time.perf_counter(), time.process_time()
-        loss = label_loss(network, batch)
-        torch.autograd.backward(loss)
-        if i == 0:
-            torch.save({n: p.grad for n, p in model.named_parameters()}, out)
-        optimiser.step()
-        optimiser.zero_grad()
-        took.append(time.perf_counter() - start)
-        worked.append(time.process_time() - worked_before)
-        losses.append(loss.item())
-    peak = _peak_megabytes()
-    return {
-        "first_loss": losses[0],
-        "last_loss": losses[-1],
-        "seconds": min(took),
-        "cpu_seconds": min(worked),
-        "peak_MB": peak,
-        "step_MB": peak - before,
-    }
-
-
-def _peak_megabytes() -> float:
-    """The largest memory that this process has held; ru_maxrss counts in KiB on Linux."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
