@@ -5,7 +5,7 @@ docs/evaluation.md says what each protocol asks of a system.
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ import polars as pl
 from pipeline_lib import seeds
 from pipeline_lib.params import Flaw, Splits
 from pipeline_lib.schema import FOLDS, targets_of, validate
-from pipeline_lib.splits import OWNERS, TRIALS, Rules
+from pipeline_lib.splits import OWNERS, TRIALS, WITHHELD, Rules
 
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -24,34 +24,41 @@ Cut = tuple[Ints, Ints]  # rows that are fitted on, rows that are tested
 
 def usable(index: pl.DataFrame) -> pl.DataFrame:
     """The recordings that can be trained or tested on: not excluded, with every label."""
-    return index.filter(
-        ~pl.col("status").is_in(["excluded", "failed"]),
+    return _taken(index).filter(
         *(pl.col(f"{target}_label").is_not_null() for target in targets_of(index)),
     )
 
 
 def rules(index: pl.DataFrame, *, splits: Splits, flaws: Sequence[Flaw]) -> Rules:
     """What the folds of this data set follow: the owners' own split, if there is one."""
-    if _split_by_owners(usable(index)):
+    if _split_by_owners(index):
         return Rules(OWNERS, tuple(flaws), times_tested=None).without(TRIALS)
     times = splits.repeats if splits.protocol == "repeated" else 1
     return Rules(splits.protocol, tuple(flaws), times_tested=times)
 
 
 def make_folds(
-    index: pl.DataFrame, *, splits: Splits, flaws: Sequence[Flaw], seed: int
+    index: pl.DataFrame,
+    *,
+    rated: Collection[str] = (),
+    splits: Splits,
+    flaws: Sequence[Flaw],
+    seed: int,
 ) -> pl.DataFrame:
     """Give every usable recording a role in each fold that uses it; schema.FOLDS.
 
     Folds are stratified by the pair of labels as far as subjects allow. The validation subjects, a
     share `splits.validation` of those fitted on, are drawn alike and serve to choose the epoch.
     Where the owners split the set themselves, that is the one fold: without subject ids it is the
-    only one known not to share people.
+    only one known not to share people. There `rated` names the recordings that have ratings, of
+    whatever; see `_of_owners`.
     Raises ValueError if there are fewer subjects, or stimuli, than folds of them.
     """
+    if _split_by_owners(index):
+        table = _taken(index).sort("recording_id")
+        owned = _of_owners(table, rated, held_out=splits.validation, seed=seed)
+        return validate(_fold(table, 0, owned), FOLDS, "folds")
     table = usable(index).sort("recording_id")
-    if _split_by_owners(table):
-        return validate(_fold(table, 0, table["split"]), FOLDS, "folds")
     # Flaw, on request: who is tested may be trained on, in another recording.
     group = "recording_id" if TRIALS in flaws else "subject"
     cut = partial(_cut, strata=_strata(table))
@@ -72,8 +79,51 @@ def make_folds(
     return validate(pl.concat(parts), FOLDS, "folds")
 
 
-def _split_by_owners(table: pl.DataFrame) -> bool:
+def _taken(index: pl.DataFrame) -> pl.DataFrame:
+    return index.filter(~pl.col("status").is_in(["excluded", "failed"]))
+
+
+def _split_by_owners(index: pl.DataFrame) -> bool:
+    table = _taken(index)
     return table.height > 0 and not table["split"].null_count()
+
+
+def _of_owners(
+    table: pl.DataFrame, rated: Collection[str], *, held_out: float, seed: int
+) -> pl.Series:
+    """Roles by the owners' split; "" for what is neither rated nor withheld.
+
+    If their test has ratings, it is tested and their validation part chooses the epoch. If they
+    withhold them, as challenges do, their validation part is what can be reported: it is tested,
+    and of the subjects of their training part a share `held_out` chooses the epoch in its place.
+    """
+    known = pl.Series(table["recording_id"].is_in(list(rated)))
+    part = table["split"]
+    frame = pl.DataFrame({"part": part, "known": known, "subject": table["subject"]})
+    if (known & (part == "test")).any():
+        return frame.select(pl.when("known").then("part").otherwise(pl.lit("")))["part"]
+    chosen = _some_subjects(frame.filter(pl.col("known"), part="train"), held_out, seed=seed)
+    trained = pl.when(pl.col("subject").is_in(chosen)).then(pl.lit("validation"))
+    roles = {
+        "train": pl.when("known").then(trained.otherwise(pl.lit("train"))),
+        "validation": pl.when("known").then(pl.lit("test")),
+        "test": pl.lit(WITHHELD),
+    }
+    role = pl.coalesce(*(pl.when(part=name).then(of) for name, of in roles.items()), pl.lit(""))
+    return frame.select(role=role)["role"]
+
+
+def _some_subjects(table: pl.DataFrame, share: float, *, seed: int) -> list[str]:
+    """A share of them, at least one, drawn at random."""
+    subjects = table["subject"].unique().sort()
+    if len(subjects) < 2:
+        raise ValueError(
+            f"{len(subjects)} subjects with ratings in the owners' training part, two are needed: "
+            "one to train on and one to choose the epoch by"
+        )
+    n_chosen = min(max(1, round(share * len(subjects))), len(subjects) - 1)
+    drawn = np.random.default_rng(seed).permutation(len(subjects))[:n_chosen]
+    return subjects.gather(drawn).to_list()
 
 
 def _fold(table: pl.DataFrame, number: int, roles: pl.Series) -> pl.DataFrame:

@@ -15,6 +15,7 @@ OWNERS = "owners"  # in the place of a protocol: the owners of the data split th
 SUBJECTS, STIMULI = "test subjects", "test stimuli"
 
 ROLES = ("train", "validation", "test")
+WITHHELD = "withheld"  # a role too: of recordings whose labels only the owners know
 # Flaws of params. One of training is also a role: that in which test recordings serve beside
 # their own, so that folds tell of it and the audit sees it as a step.
 TRIALS, LEAKY = "trial_level", "leaky_pretraining"
@@ -80,7 +81,7 @@ def with_flaws(folds: pl.DataFrame, flaws: Iterable[str]) -> pl.DataFrame:
 
 def flaws_of(folds: pl.DataFrame) -> set[str]:
     """The flaws of training in the folds: none but what `with_flaws` put there."""
-    return set(folds["role"].unique()) - set(ROLES)
+    return set(folds["role"].unique()) - {*ROLES, WITHHELD}
 
 
 def pretraining_list(

@@ -7,12 +7,16 @@ from pipeline_lib.schema import FOLDS, RECORDINGS
 
 def main() -> None:
     params = load_params()
-    folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.trained_on}
+    folds = {d: tables.read_table(paths.folds(d), FOLDS) for d in params.split_on}
     used = dict.fromkeys([*folds, *(d for corpus in params.corpora.values() for d in corpus)])
     indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in used}
     systems = params.systems
     alone = (*systems.baseline, *systems.classic, *systems.train)
-    corpora: dict[str, dict[str, list[str]]] = {d: {s: [] for s in alone} for d in folds}
+    corpora: dict[str, dict[str, list[str]]] = {d: {} for d in folds}
+    for dataset in params.trained_on:
+        corpora[dataset] |= {system: [] for system in alone}
+    for dataset in params.fused_on:
+        corpora[dataset] |= {system: [] for system in systems.fuse}
     for row in params.finetune.values():
         before = splits.before(row.start, params.corpora, params.supervise)
         corpora[row.dataset][row.system] = before

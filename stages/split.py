@@ -4,13 +4,14 @@ import sys
 
 from pipeline_lib import paths, protocols, tables
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import RECORDINGS
+from pipeline_lib.schema import RATINGS, RECORDINGS
 
 
 def main(dataset: str) -> None:
     params = load_params()
     folds = protocols.make_folds(
         tables.read_table(paths.index(dataset), RECORDINGS),
+        rated=tables.read_table(paths.ratings(dataset), RATINGS)["recording_id"].unique().to_list(),
         splits=params.splits,
         flaws=params.flaws,
         seed=params.seed,

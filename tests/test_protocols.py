@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib import protocols
+from pipeline_lib import protocols, splits
 from pipeline_lib.params import Splits
 from pipeline_lib.schema import RECORDINGS
 
@@ -34,9 +34,11 @@ def index(labels: list[list[int]], name: str = "s") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(RECORDINGS))
 
 
-def make(table: pl.DataFrame, *, seed: int = 0, flaws: Any = (), **changes: Any) -> pl.DataFrame:
+def make(
+    table: pl.DataFrame, *, rated: Any = (), seed: int = 0, flaws: Any = (), **changes: Any
+) -> pl.DataFrame:
     asked = PAPER.model_copy(update=changes)
-    return protocols.make_folds(table, splits=asked, flaws=flaws, seed=seed)
+    return protocols.make_folds(table, rated=rated, splits=asked, flaws=flaws, seed=seed)
 
 
 def subjects(folds: pl.DataFrame, role: str) -> dict[int, set[str]]:
@@ -152,12 +154,79 @@ def test_recordings_without_a_stimulus_have_no_stimulus_folds() -> None:
 def test_the_owners_split_is_the_one_fold_whatever_is_asked(protocol: str) -> None:
     roles = ["train", "validation", "test", "train"] * 10
     table = index(BALANCED).with_columns(split=pl.Series(roles))
-    folds = make(table, protocol=protocol)
+    folds = make(table, rated=table["recording_id"].to_list(), protocol=protocol)
     assert folds["fold"].unique().to_list() == [0]
     ordered = (t.sort("recording_id") for t in (folds, table))
     assert next(ordered)["role"].to_list() == next(ordered)["split"].to_list()
     flawed = protocols.rules(table, splits=PAPER, flaws=["trial_level"])
     assert (flawed.protocol, flawed.flaws, flawed.times_tested) == ("owners", (), None)
+
+
+def challenge(n: int = 40) -> tuple[pl.DataFrame, list[str]]:
+    """A set whose owners split it and withhold the labels of their test; nobody is twice in it."""
+    parts = [*["train"] * (n // 2), *["validation"] * (n // 4), *["test"] * (n // 4)]
+    table = index([[0]] * n).with_columns(
+        split=pl.Series(parts),
+        valence_label=pl.lit(None, pl.Int8),
+        arousal_label=pl.lit(None, pl.Int8),
+    )
+    rated = table.filter(pl.col("split") != "test")["recording_id"].to_list()
+    return table, rated
+
+
+def test_where_the_owners_withhold_labels_their_validation_part_is_tested() -> None:
+    table, rated = challenge()
+    roles = make(table, rated=rated).join(table.select("recording_id", "split"), on="recording_id")
+    counts = dict(
+        roles.group_by("split", "role")
+        .len()
+        .select(pl.concat_list("split", "role").list.join("-"), "len")
+        .rows()
+    )
+    assert counts == {
+        "train-train": 16,
+        "train-validation": 4,
+        "validation-test": 10,
+        "test-withheld": 10,
+    }
+    rules = protocols.rules(table, splits=PAPER, flaws=())
+    assert (rules.protocol, rules.times_tested) == ("owners", None)
+
+
+def test_the_audit_takes_withheld_recordings_for_no_flaw_and_refuses_copies() -> None:
+    table, rated = challenge()
+    folds = {"a": make(table, rated=rated)}
+    rules = {"a": protocols.rules(table, splits=PAPER, flaws=())}
+    asked: Any = {"folds": folds, "rules": rules, "corpora": {"a": {"viper": []}}}
+    report = splits.audit_all(indices={"a": table}, **asked)["a"]["viper"][0]
+    assert report["fitted_on_subjects"] == {"train": 16, "validation": 4}
+    assert report["shared"] == 0
+    copied = pl.when(pl.col("split") == "test").then("video_sha256").otherwise(pl.lit("same"))
+    with pytest.raises(splits.LeakageError, match="with the content of a test recording"):
+        splits.audit_all(indices={"a": table.with_columns(video_sha256=copied)}, **asked)
+
+
+def test_held_out_subjects_are_held_out_whole_and_drawn_by_the_seed() -> None:
+    table, rated = challenge()
+    pairs = table.with_columns(subject=pl.Series([f"p{i // 2}" for i in range(table.height)]))
+    folds = [make(pairs, rated=rated, seed=seed) for seed in (0, 0, 1)]
+    held_out = [set(fold.filter(role="validation")["subject"]) for fold in folds]
+    assert held_out[0] == held_out[1] != held_out[2]
+    assert not held_out[0] & set(folds[0].filter(role="train")["subject"])
+
+
+def test_of_the_owners_parts_what_is_not_rated_or_excluded_has_no_role() -> None:
+    table, rated = challenge()
+    unusable = pl.when(pl.col("recording_id") == rated[1]).then(pl.lit("excluded"))
+    table = table.with_columns(status=unusable.otherwise("status"))
+    without = {rated[0], rated[1]}
+    assert set(table["recording_id"]) - set(make(table, rated=rated[1:])["recording_id"]) == without
+
+
+def test_an_owners_training_part_of_one_subject_is_an_error() -> None:
+    table, rated = challenge()
+    with pytest.raises(ValueError, match="1 subjects with ratings in the owners' training part"):
+        make(table.with_columns(subject=pl.lit("one")), rated=rated)
 
 
 def test_rules_say_how_often_a_recording_is_tested() -> None:
