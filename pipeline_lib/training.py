@@ -8,7 +8,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, default_collate
@@ -27,6 +27,8 @@ from pipeline_lib import schema, seeds, splits, tables
 Floats = npt.NDArray[np.float64]
 Batch = dict[str, Tensor]  # first axis of each: items; "labels" holds the targets, if any
 Loss = Callable[[nn.Module, Batch], Tensor]
+Weights = dict[str, Tensor]  # a model's state
+Criterion = Callable[[nn.Module], float]  # of the model as it is; the higher the better
 Schedule = Callable[[float], float]  # epochs done, with fraction -> factor of the learning rate
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Epoch:
     train_loss: float
     validation_loss: float | None  # None: nothing to validate on
     best: bool  # the model's weights after this epoch are the best so far
+    scores: Mapping[str, float] = field(default_factory=dict)  # by criterion, of those still asked
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,21 @@ def warmup_cosine(*, warmup: int, epochs: int) -> Schedule:
     return factor
 
 
+def halving(*, every: int) -> Schedule:
+    """1 for `every` epochs, then half of it for as many, and so on."""
+    return lambda epoch: 0.5 ** (epoch // every)
+
+
 def label_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Mean binary cross-entropy of the model's logits (B, n_outputs) with batch["labels"]."""
     logits: Tensor = model(**_inputs(batch))
     return binary_cross_entropy_with_logits(logits, batch["labels"])
+
+
+def squared_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean squared error of the model's outputs (B, n_outputs) and batch["labels"]."""
+    outputs: Tensor = model(**_inputs(batch))
+    return mse_loss(outputs, batch["labels"])
 
 
 def fit(
@@ -136,6 +150,42 @@ def fit(
         log.info("%s, of at most %d", epoch, epochs)
         yield epoch
     run.finish()
+
+
+def fit_by(
+    model: nn.Module,
+    loss: Loss,
+    train: Dataset[Batch],
+    validation: Dataset[Batch] | None,
+    *,
+    criteria: Mapping[str, Criterion],
+    optimiser: Optimizer,
+    schedule: Schedule = constant,
+    epochs: int,
+    batch_size: int,
+    patience: int,
+    seed: int,
+    checkpoint: Path | None,
+) -> tuple[list[Epoch], dict[str, Weights]]:
+    """As `fit`, but each criterion chooses its own epoch of the one run: criterion -> weights.
+
+    Each stops choosing after `patience` epochs without a better score, as if it were alone, so
+    what one of them sees changes nothing for another. The first one is that of `Epoch.best` and
+    of the weights that the model ends with.
+    """
+    n_batches = math.ceil(_size(train) / batch_size)
+    run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches), criteria)
+    if checkpoint is not None and checkpoint.exists():
+        run.load(checkpoint)
+    while len(run.history) < epochs and run.asked(patience):
+        epoch = run.advance(
+            train, validation, batch_size=batch_size, seed=seed, asked=run.asked(patience)
+        )
+        if checkpoint is not None:
+            run.save(checkpoint)
+        log.info("%s, of at most %d", epoch, epochs)
+    run.finish()
+    return run.history, run.best_by
 
 
 def fit_fold(
@@ -179,13 +229,17 @@ def recording_scores(model: nn.Module, data: Items, *, batch_size: int) -> pl.Da
 
 def probabilities(model: nn.Module, data: Dataset[Batch], *, batch_size: int) -> Floats:
     """The model's probabilities (n_items, n_outputs), in the order of the data."""
+    scores: Floats = outputs(model, data, batch_size=batch_size).sigmoid().numpy()
+    return scores
+
+
+def outputs(model: nn.Module, data: Dataset[Batch], *, batch_size: int) -> Tensor:
+    """What the model says (n_items, n_outputs), in double precision, in the order of the data."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
         batches = (_to(batch, device) for batch in _loader(data, batch_size))
-        logits = [model(**_inputs(batch)).double().cpu() for batch in batches]
-    scores: Floats = torch.cat(logits).sigmoid().numpy()
-    return scores
+        return torch.cat([model(**_inputs(batch)).double().cpu() for batch in batches])
 
 
 def example(data: Dataset[Batch]) -> Batch:
@@ -233,7 +287,12 @@ class _Run:
     """A model on its way: what a checkpoint holds, and the step from one epoch to the next."""
 
     def __init__(
-        self, model: nn.Module, loss: Loss, optimiser: Optimizer, factor: Callable[[int], float]
+        self,
+        model: nn.Module,
+        loss: Loss,
+        optimiser: Optimizer,
+        factor: Callable[[int], float],
+        criteria: Mapping[str, Criterion] | None = None,
     ) -> None:
         from accelerate import Accelerator
 
@@ -242,8 +301,10 @@ class _Run:
         self.optimiser = optimiser
         self.scheduler = LambdaLR(optimiser, factor)
         self.model, self.stepper = self.accelerator.prepare(model, optimiser)
+        self.criteria = dict(criteria or {})
         self.history: list[Epoch] = []
-        self.best: dict[str, Tensor] = {}
+        self.best: Weights = {}
+        self.best_by: dict[str, Weights] = {}
 
     def advance(
         self,
@@ -252,8 +313,12 @@ class _Run:
         *,
         batch_size: int,
         seed: int,
+        asked: Sequence[str] = (),
     ) -> Epoch:
-        """Train for one epoch, validate, and remember the weights if they are the best."""
+        """Train for one epoch, validate, and remember the weights if they are the best.
+
+        asked : the criteria that still choose
+        """
         number = len(self.history) + 1
         torch.manual_seed(seeds.derive(seed, number))  # dropout and masks
         order = torch.Generator().manual_seed(seeds.derive(seed, number))
@@ -262,12 +327,32 @@ class _Run:
         validation_loss = None
         if validation is not None:
             validation_loss = self._validate(_loader(validation, batch_size))
-        best = _is_best(validation_loss, self.history)
-        if best:
-            self.best = {name: x.detach().clone() for name, x in self.model.state_dict().items()}
-        epoch = Epoch(number, train_loss, validation_loss, best)
+        scores = {name: self.criteria[name](self.model) for name in asked}
+        better = [name for name in asked if scores[name] > self._best_score(name)]
+        for name in better:
+            self.best_by[name] = self._weights()
+        if self.criteria:
+            best = next(iter(self.criteria)) in better
+        else:
+            best = _is_best(validation_loss, self.history)
+            self.best = self._weights() if best else self.best
+        epoch = Epoch(number, train_loss, validation_loss, best, scores)
         self.history.append(epoch)
         return epoch
+
+    def asked(self, patience: int) -> list[str]:
+        """The criteria that have found something better in the last `patience` epochs."""
+        return [
+            name
+            for name in self.criteria
+            if len(self.history) - bests(self.history, name)[-1] < patience
+        ]
+
+    def _best_score(self, name: str) -> float:
+        return max((epoch.scores.get(name, -math.inf) for epoch in self.history), default=-math.inf)
+
+    def _weights(self) -> Weights:
+        return {name: x.detach().clone() for name, x in self.model.state_dict().items()}
 
     def _train(self, batches: DataLoader[Batch], number: int) -> float:
         self.model.train()
@@ -304,6 +389,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "best": self.best,
+            "best_by": self.best_by,
             "history": [asdict(epoch) for epoch in self.history],
         }
         tables.atomic_write(path, lambda file: torch.save(state, file))
@@ -314,17 +400,29 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.best = state["best"]
+        self.best_by = state["best_by"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def finish(self) -> None:
         """Put the best weights into the model and take accelerate's wrapping off it."""
-        self.model.load_state_dict(self.best)
+        best = self.best_by[next(iter(self.criteria))] if self.criteria else self.best
+        self.model.load_state_dict(best)
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
 
 def _is_best(validation_loss: float | None, history: list[Epoch]) -> bool:
     earlier = [epoch.validation_loss for epoch in history if epoch.validation_loss is not None]
     return validation_loss is None or validation_loss < min(earlier, default=math.inf)
+
+
+def bests(history: Sequence[Epoch], criterion: str) -> list[int]:
+    """0, then the numbers of the epochs that were better by a criterion than all before."""
+    found, best = [0], -math.inf
+    for epoch in history:
+        if (score := epoch.scores.get(criterion, -math.inf)) > best:
+            best = score
+            found.append(epoch.number)
+    return found
 
 
 def _exhausted(history: list[Epoch], patience: int) -> bool:
