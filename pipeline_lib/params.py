@@ -75,7 +75,7 @@ class Twin(Section):
 
     subjects: Annotated[int, Field(ge=5)]
     trials: Annotated[int, Field(ge=2, le=16)]
-    seconds: Annotated[float, Field(ge=5)]
+    seconds: Annotated[float, Field(ge=4)]
     effect: Share
     traps: Literal["few", "all"]
     seed: int
@@ -131,6 +131,7 @@ class Systems(Section):
     classic: list[Literal["ehci", "udlbv"]]
     train: list[str]
     finetune: list[str]
+    fuse: list[str]
 
 
 class OpenFace(Section):
@@ -475,6 +476,85 @@ class Models(Section):
     udlbv: UDLBV
 
 
+class Fusion(Trained):
+    """A system on tokens; see pipeline_lib.fusion.training."""
+
+    inputs: Annotated[list[str], Field(min_length=1)]
+    tokens: Count
+    standardise: bool
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)]
+    halve_every: Count | None
+
+    @field_validator("inputs")
+    @classmethod
+    def _once_each(cls, inputs: list[str]) -> list[str]:
+        if len(set(inputs)) < len(inputs):
+            raise ValueError(f"an input occurs twice in {inputs}")
+        return inputs
+
+
+class ViPER(Fusion):
+    model: Literal["viper"]
+    latents: Count
+    dim: Count
+    depth: Count
+    heads: Count
+    cross_heads: Count
+    keys: Literal["tokens", "latents"]
+    positions: Literal["none", "learned"]
+    dropout: Share
+
+
+class LSTM(Fusion):
+    model: Literal["lstm"]
+    dim: Count
+    depth: Count
+    dropout: Share
+    head_dropout: Share
+
+
+class Early(Fusion):
+    model: Literal["early"]
+    dim: Count
+    depth: Count
+    dropout: Share
+
+
+class LowRank(Fusion):
+    model: Literal["tensor"]
+    dim: Count
+    rank: Count
+    dropout: Share
+
+
+class Several(Fusion):
+    """A system whose equations are about two inputs or more."""
+
+    inputs: Annotated[list[str], Field(min_length=2)]
+    dim: Annotated[int, Field(ge=2, multiple_of=2)]
+    heads: Count
+    depth: Count
+    dropout: Share
+
+
+class MulT(Several):
+    model: Literal["mult"]
+    kernel: Count
+
+
+class BBFN(Several):
+    model: Literal["bbmf"]
+
+
+class TBJE(Several):
+    model: Literal["tbje"]
+
+
+FusionSystem = Annotated[
+    ViPER | LSTM | Early | LowRank | MulT | BBFN | TBJE, Field(discriminator="model")
+]
+
+
 class Evaluation(Section):
     bootstrap: Count
     permutations: Count
@@ -496,6 +576,8 @@ class Params(Section):
     datasets: dict[str, Dataset]
     published: dict[Annotated[str, Field(pattern="^stressid_features$")], Published]
     trained_on: list[str]
+    fused_on: list[str]
+    split_on: list[str]
     systems: Systems
     openface: OpenFace
     sync: Sync
@@ -510,6 +592,7 @@ class Params(Section):
     finetune: dict[str, Start]
     baselines: Baselines
     models: dict[Literal["tiny", "paper"], Models]
+    fusion: dict[Literal["tiny", "paper"], dict[str, FusionSystem]]
     evaluation: Evaluation
     report: Report
 
@@ -526,6 +609,8 @@ class Params(Section):
     def known_datasets(self) -> Self:
         named = {
             "trained_on": self.trained_on,
+            "fused_on": self.fused_on,
+            "split_on": self.split_on,
             "report.faces_of": self.report.faces_of,
             **{f"corpora.{k}": v for k, v in self.corpora.items()},
         }
@@ -533,6 +618,22 @@ class Params(Section):
             unknown = sorted(set(names) - set(self.datasets))
             if unknown:
                 raise ValueError(f"{key} names {unknown}, not among datasets {list(self.datasets)}")
+        return self
+
+    @model_validator(mode="after")
+    def folds_for_all(self) -> Self:
+        wanted = sorted({*self.trained_on, *self.fused_on})
+        if sorted(self.split_on) != wanted:
+            raise ValueError(
+                f"split_on is {self.split_on}; trained_on and fused_on need folds of {wanted}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def known_fusion(self) -> Self:
+        for scale, systems in self.fusion.items():
+            if unknown := sorted(set(self.systems.fuse) - set(systems)):
+                raise ValueError(f"systems.fuse names {unknown}, which fusion.{scale} has not")
         return self
 
     @model_validator(mode="after")

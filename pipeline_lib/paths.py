@@ -55,6 +55,10 @@ def features(dataset: str) -> Path:
     return DATA / dataset / "features"
 
 
+def embeddings(dataset: str, encoder: str) -> Path:
+    return DATA / dataset / "embeddings" / encoder
+
+
 def handcraft(dataset: str) -> Path:
     return DATA / dataset / "handcraft.parquet"
 
@@ -91,6 +95,11 @@ def fold(run: Path, number: int | None) -> Path:
     return run / f"fold-{'all' if number is None else number}"
 
 
+def weights(run: Path, number: int, selection: str) -> Path:
+    """Of a model that `selection` chose the epoch of."""
+    return fold(run, number) / f"{selection}.safetensors"
+
+
 def start(run: Path, number: int | None) -> Path:
     """The model of pre-training that a fold starts from: its own, or the one of all folds."""
     shared = fold(run, None)
@@ -99,6 +108,20 @@ def start(run: Path, number: int | None) -> Path:
 
 def predictions(dataset: str, system: str) -> Path:
     return run(dataset, system) / "predictions.parquet"
+
+
+def estimates(dataset: str, system: str) -> Path:
+    """As `predictions`, of a system that fuses embeddings."""
+    return run(dataset, system) / "estimates.parquet"
+
+
+def selections(dataset: str, system: str) -> Path:
+    return run(dataset, system) / "selections.parquet"
+
+
+def submission(dataset: str, system: str) -> Path:
+    """What goes to the owners of withheld labels."""
+    return run(dataset, system) / "submission.csv"
 
 
 def degraded(dataset: str, system: str) -> Path:

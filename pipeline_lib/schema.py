@@ -12,6 +12,8 @@ Schema = Mapping[str, DataType | DataTypeClass]
 
 TARGETS = ("valence", "arousal")
 HEART = ("ECG", "PPG")
+# Of Hume-Reaction, in the order of its challenge's tables.
+REACTIONS = ("Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise")
 
 # ---- OpenFace 2.2, in the order of its CSV -----------------------------------------------------
 GAZE_VECTORS = tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz")
@@ -150,11 +152,18 @@ FEATURES: Schema = {  # one row per recording
     "arousal_label": pl.Int8,
 }
 
+EMBEDDINGS: Schema = {  # one row per recording, of one encoder
+    "recording_id": pl.String,
+    "times": pl.List(pl.Float64),  # s, on the trial's axis, of the N sampled frames
+    "width": pl.Int32,  # of a token
+    "values": pl.List(pl.Float32),  # (N x width), row by row; a row of NaN: the token is missing
+}
+
 FOLDS: Schema = {  # one row per fold and recording that has a role in it
     "fold": pl.Int32,
     "recording_id": pl.String,
     "subject": pl.String,
-    "role": pl.String,  # train | validation | test
+    "role": pl.String,  # train | validation | test | withheld: of the owners' test, no labels
 }
 
 PREDICTIONS: Schema = {  # out of fold: each recording once a target, and once a repeat
@@ -164,6 +173,25 @@ PREDICTIONS: Schema = {  # out of fold: each recording once a target, and once a
     "target": pl.String,  # valence | arousal
     "label": pl.Int8,
     "score": pl.Float64,  # probability of 1; predicted class: score > 0.5
+}
+
+ESTIMATES: Schema = {  # of systems that fuse embeddings, one row a recording, target and selection
+    "recording_id": pl.String,
+    "subject": pl.String,
+    "fold": pl.Int32,
+    "role": pl.String,  # test: what is reported | withheld: nobody but the owners knows the label
+    "selection": pl.String,  # of the epoch, by held_out: a part of train | reported: the test
+    "target": pl.String,  # Adoration, ..., or valence | arousal
+    "value": pl.Float64,  # label, 0-1; null: withheld
+    "score": pl.Float64,
+}
+
+SELECTIONS: Schema = {  # how the epochs of such a system were chosen
+    "fold": pl.Int32,
+    "epoch": pl.Int64,  # from 1
+    "selection": pl.String,  # held_out | reported
+    "pearson": pl.Float64,  # mean over targets, on what chooses
+    "best": pl.Boolean,  # the best so far
 }
 
 DEGRADED: Schema = {  # out of fold, of test recordings with a stretch of one modality missing

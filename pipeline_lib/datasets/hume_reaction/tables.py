@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pipeline_lib.datasets.files import ADVICE, find, read_csv
 from pipeline_lib.recordings import DatasetError, RecordingError
+from pipeline_lib.schema import REACTIONS
 
-CLASSES = ("Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise")
+CLASSES = REACTIONS
 SPLITS = {"train": "train", "devel": "validation", "val": "validation", "test": "test"}
 INFO, LABELS, PARTITION = "data_info.csv", "labels.csv", "partition.csv"
 LAYOUT = (
