@@ -15,7 +15,7 @@ from models.tabular import HANDCRAFTED, Fold
 from pipeline_lib import corpus, feature_training, paths, splits, verdicts
 from pipeline_lib.planted import FPS, SAMPLING_RATE, planted
 from pipeline_lib.report.comparisons import FLAWS
-from pipeline_lib.schema import FOLDS, LEDGER, TARGETS
+from pipeline_lib.schema import FOLDS, LEDGER, RATINGS, TARGETS
 from pipeline_lib.splits import EPOCH, LEAKY, OF_TRAINING, SCALE, WINDOWS
 from pipeline_lib.tables import write_table
 from pipeline_lib.training import by_role
@@ -114,10 +114,11 @@ def test_the_audit_stage_marks_whom_a_flaw_touches(
     content = yaml.safe_load(Path("params.yaml").read_text()) | {"flaws": [EPOCH, LEAKY]}
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(content))
-    for dataset in ("amigos", "deap", "kinetics"):
+    for dataset in ("amigos", "deap", "hume_reaction", "kinetics"):
         write_table(index(BALANCED, dataset), paths.index(dataset))
+        write_table(pl.DataFrame(schema=dict(RATINGS)), paths.ratings(dataset))
         write_table(pl.DataFrame(schema=dict(LEDGER)), paths.ledger(paths.crops(dataset)))
-    for dataset in content["trained_on"]:
+    for dataset in content["split_on"]:
         stages.split.main(dataset)
     stages.audit.main()
     verdicts_of = {
