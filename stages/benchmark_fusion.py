@@ -2,8 +2,8 @@
 
     python -m stages.benchmark_fusion [--system viper] [--batch 16] [--steps 2]
 
-At `scale: paper`, on the CPU, on random tokens as wide as those of the papers' encoders. No stage of
-the DAG: the numbers are a machine's.
+At `scale: paper`, on the CPU, on random tokens as wide as those of the papers' encoders. No stage
+of the DAG: the numbers are a machine's.
 """
 
 import argparse
