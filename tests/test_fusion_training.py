@@ -70,7 +70,7 @@ def test_estimates_of_both_selections_and_of_what_is_withheld() -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_learns_a_planted_problem(system: str) -> None:
-    result = run(system, epochs=25, patience=25, learning_rate=1e-2)
+    result = run(system, epochs=15, patience=15, learning_rate=1e-2)
     honest = result.estimates.filter(role="test", selection="held_out")
     assert correlation(honest) > 0.6
 

@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +22,8 @@ from pipeline_lib.training import (
     by_role,
     constant,
     fit,
+    fit_by,
+    halving,
     label_loss,
     probabilities,
     score_table,
@@ -196,3 +199,38 @@ def test_by_role_tells_a_fold_with_nothing_to_test_from_one_without_training() -
     with pytest.raises(TrainingError) as error:
         by_role(pl.DataFrame({"recording_id": ["b", "c"]}), fold, {"a": "no video"})
     assert not isinstance(error.value, NothingToTest)
+
+
+def test_each_criterion_chooses_alone_and_stops_alone() -> None:
+    """One finds nothing for two epochs and would in the fourth; the other finds more each time."""
+    said = {"short": iter([1.0, 0.0, 0.0, 9.0, 9.0]), "long": iter([1.0, 2.0, 3.0, 4.0, 5.0])}
+    weights: list[dict[str, Tensor]] = []
+
+    def asked(name: str, model: nn.Module) -> float:
+        if name == "long":
+            weights.append({key: x.clone() for key, x in model.state_dict().items()})
+        return next(said[name])
+
+    model = make_model()
+    history, best = fit_by(
+        model,
+        label_loss,
+        Points(64, seed=1),
+        Points(32, seed=2),
+        criteria={name: partial(asked, name) for name in said},
+        optimiser=torch.optim.AdamW(model.parameters(), lr=0.02),
+        epochs=5,
+        batch_size=10,
+        patience=2,
+        seed=0,
+        checkpoint=None,
+    )
+    assert [sorted(epoch.scores) for epoch in history] == 3 * [["long", "short"]] + 2 * [["long"]]
+    assert [epoch.best for epoch in history] == [True, False, False, False, False]
+    for name, expected in (("short", weights[0]), ("long", weights[4])):
+        assert all(torch.equal(x, best[name][key]) for key, x in expected.items())
+    assert all(torch.equal(x, weights[0][key]) for key, x in model.state_dict().items())
+
+
+def test_the_rate_halves_every_so_many_epochs() -> None:
+    assert [halving(every=10)(epoch) for epoch in (0, 9.9, 10, 25)] == [1, 1, 0.5, 0.25]
