@@ -131,6 +131,7 @@ class Systems(Section):
     classic: list[Literal["ehci", "udlbv"]]
     train: list[str]
     finetune: list[str]
+    fuse: list[str]
 
 
 class OpenFace(Section):
@@ -496,6 +497,7 @@ class Params(Section):
     datasets: dict[str, Dataset]
     published: dict[Annotated[str, Field(pattern="^stressid_features$")], Published]
     trained_on: list[str]
+    fused_on: list[str]
     systems: Systems
     openface: OpenFace
     sync: Sync

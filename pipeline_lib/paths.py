@@ -101,6 +101,10 @@ def predictions(dataset: str, system: str) -> Path:
     return run(dataset, system) / "predictions.parquet"
 
 
+def estimates(dataset: str, system: str) -> Path:
+    return run(dataset, system) / "estimates.parquet"
+
+
 def degraded(dataset: str, system: str) -> Path:
     return run(dataset, system) / "degraded.parquet"
 
@@ -121,6 +125,11 @@ def result(dataset: str, system: str) -> Path:
 def comparisons(dataset: str) -> Path:
     """Of every two systems."""
     return RESULTS / f"{dataset}-comparisons.json"
+
+
+def correlations(dataset: str) -> Path:
+    """Of every system that estimates intensities against the full one."""
+    return RESULTS / f"{dataset}-correlations.json"
 
 
 def study(published: str) -> Path:
@@ -157,6 +166,11 @@ def shown(dataset: str) -> Path:
 
 def confusion(dataset: str, system: str, target: str) -> Path:
     return RESULTS / "plots" / dataset / f"{system}-{target}.csv"
+
+
+def deciles(dataset: str, system: str, selection: str, target: str) -> Path:
+    """In a folder beside that of `confusion`, which is another stage's."""
+    return RESULTS / "plots" / f"{dataset}-deciles" / f"{system}-{selection}-{target}.csv"
 
 
 def ledger(out: Path) -> Path:

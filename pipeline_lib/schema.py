@@ -166,6 +166,17 @@ PREDICTIONS: Schema = {  # out of fold: each recording once a target, and once a
     "score": pl.Float64,  # probability of 1; predicted class: score > 0.5
 }
 
+ESTIMATES: Schema = {  # out of fold: each recording once a target and a selection
+    "recording_id": pl.String,
+    "subject": pl.String,
+    "fold": pl.Int32,
+    "role": pl.String,  # test: the partition that is reported | withheld: no label is known
+    "selection": pl.String,  # how the epoch was chosen: held_out (part of train) | reported
+    "target": pl.String,  # Adoration, ...
+    "value": pl.Float64,  # label; null: withheld
+    "score": pl.Float64,
+}
+
 DEGRADED: Schema = {  # out of fold, of test recordings with a stretch of one modality missing
     **PREDICTIONS,
     "modality": pl.String,  # visual | physio
