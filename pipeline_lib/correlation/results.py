@@ -74,7 +74,7 @@ def _scored(part: Partition, evaluation: Evaluation, seed: int) -> dict[str, Any
     sums = regression.moments(part.labels, part.scores, part.subjects)
     weights = resamples(sums.shape[1], n_resamples=evaluation.bootstrap, seed=seed)
     drawn = regression.of_moments(weights @ sums)  # (n_targets, n_resamples)
-    values = [by_class.mean(), *by_class]
+    values = [float(by_class.mean()), *map(float, by_class)]
     resampled = [drawn.mean(axis=0), *drawn]
     found = {}
     for name, value, spread in zip(("mean", *part.targets), values, resampled, strict=True):
