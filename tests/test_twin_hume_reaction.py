@@ -53,7 +53,7 @@ def outcomes(root: Path):
 
 def planted() -> dict[str, tuple[int, int]]:
     """File_ID -> valence and arousal."""
-    trials = plan(subjects=5, trials=3, effect=0.8, seed=3)
+    trials = writer.deal(TWIN)
     names = writer._file_ids(trials, np.random.default_rng([3, 5]))
     return {names[t.subject, t.trial]: (t.valence, t.arousal) for t in trials}
 
@@ -256,6 +256,17 @@ def test_the_full_set_beats_each_part_and_no_effect_is_nothing():
     for name in CLASSES:
         estimates = linear_model(columns, labels[name])
         assert abs(np.corrcoef(estimates, labels[name][500:])[0, 1]) < 0.12  # 2.7 / sqrt(500)
+
+
+@pytest.mark.parametrize(("effect", "turned"), [(0.0, 6), (0.5, 3), (1.0, 0)])
+def test_cues_say_as_much_in_each_split(effect, turned):
+    trials = writer.deal(TWIN.model_copy(update={"subjects": 16, "effect": effect}))
+    assert [(t.subject, t.trial) for t in trials] == [(s, t) for s in range(16) for t in range(3)]
+    for split, n in (("Train", 2), ("Val", 1), ("Test", 1)):
+        own = [t for t in trials if writer._split(t.subject, subjects=16) == split]
+        assert len(own) == 12 * n
+        assert sum(t.face != t.valence for t in own) == turned * n
+        assert sum(t.body != t.arousal for t in own) == turned * n
 
 
 def test_a_clip_shows_the_high_expression_for_its_share_of_the_time():

@@ -40,8 +40,8 @@ class Manner:
     range: int  # percent, of the pitch
 
 
-CALM = Manner(rate=140, lift=0, range=30)
-AROUSED = Manner(rate=230, lift=25, range=75)
+CALM = Manner(rate=120, lift=0, range=20)
+AROUSED = Manner(rate=260, lift=40, range=95)
 
 
 def draw_speaker(rng: np.random.Generator) -> Speaker:

@@ -7,6 +7,7 @@ make of them. People stay in one split: half train, a quarter each validation an
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,7 @@ def write(
     """Write the whole data set in place of `root`; the same twin gives the same bytes."""
     import joblib
 
-    trials = plan(subjects=twin.subjects, trials=twin.trials, effect=twin.effect, seed=twin.seed)
+    trials = deal(twin)
     traps = place_traps(TRAPS[twin.traps], subjects=twin.subjects, trials=twin.trials)
     rng = np.random.default_rng([twin.seed, twin.subjects])
     names = _file_ids(trials, rng)
@@ -107,12 +108,36 @@ def _rows(
     return rows
 
 
-def _split(subject: int, *, subjects: int) -> Split:
-    """The last quarter is for tests, the one before for validation."""
+def deal(twin: params.Twin) -> list[Trial]:
+    """All trials, planned split by split: the cues say as much in each, and nothing without effect.
+
+    Planned together, what one split has too much of would be lacking in another, which makes
+    scores without effect negative.
+    """
+    found: list[Trial] = []
+    for i, subjects in enumerate(_sizes(twin.subjects).values()):
+        first = found[-1].subject + 1 if found else 0
+        trials = plan(
+            subjects=subjects,
+            trials=twin.trials,
+            effect=twin.effect,
+            seed=len(MUSE_SPLITS) * twin.seed + i,
+        )
+        found += [replace(trial, subject=first + trial.subject) for trial in trials]
+    return found
+
+
+def _sizes(subjects: int) -> dict[Split, int]:
+    """How many people are in each split, in their order: a quarter each to validate and to test."""
     held_out = max(subjects // 4, 1)
-    if subject >= subjects - held_out:
-        return "Test"
-    return "Val" if subject >= subjects - 2 * held_out else "Train"
+    return {"Train": subjects - 2 * held_out, "Val": held_out, "Test": held_out}
+
+
+def _split(subject: int, *, subjects: int) -> Split:
+    sizes = _sizes(subjects)
+    if subject < sizes["Train"]:
+        return "Train"
+    return "Val" if subject < sizes["Train"] + sizes["Val"] else "Test"
 
 
 def _write_subject(
