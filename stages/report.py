@@ -38,6 +38,7 @@ def main() -> None:
             )
             for dataset, account in accounts.items()
         },
+        fused={},
         setup=Setup(
             models=params.models[params.scale],
             datasets=params.datasets,

@@ -1,6 +1,7 @@
 """ViPER's part of the report: the paper's rows, ours beside them, what deviates, the pictures."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline_lib.report import viper, viper_deviations, viper_figures, viper_pu
 from pipeline_lib.report.viper_published import TABLE_2, TABLE_3, TITLES
 from pipeline_lib.splits import Rules
 from tests.estimates import estimates
+from tests.test_report_page import own, render
 
 SETTINGS = {
     "evaluation": Evaluation(bootstrap=100, permutations=999, confidence=0.95, margin=0.05),
@@ -30,7 +32,8 @@ def made(*, faithful=False):
         fusion=sections if faithful else ours,
         paper_fusion=sections,
         embeddings=encoders if faithful else small,
-        paper_embeddings=encoders | {} if faithful else encoders,
+        paper_embeddings=encoders,
+        sampling={"frames": 32, "fragmenting": "paper"},
     )
 
 
@@ -158,6 +161,23 @@ def test_the_demo_deviates_in_data_encoders_and_sizes(of_set):
     assert "depth 4 (26)" in found[5].detail
     assert "text.pooling mean (cls)" in found[2].detail
     assert "epochs" not in found[5].detail
+
+
+def test_another_sampling_is_a_deviation(of_set):
+    other = replace(made(), sampling={"frames": 16, "fragmenting": "code"})
+    (found,) = (
+        d
+        for d in viper_deviations.of(other, "viper", of_set.results["viper"])
+        if d.title == "sampling"
+    )
+    assert found.detail.startswith("frames 16 (32), fragmenting code (paper)")
+
+
+def test_the_section_stands_in_the_page_where_there_is_a_set(of_set):
+    html = render(fused={"hume_reaction": of_set})
+    assert '<a href="#viper">ViPER</a>' in html
+    assert '<section id="viper">' in html
+    assert "viper" not in own(render()).replace("#viper td", "")
 
 
 def test_the_same_inputs_give_the_same_section(html, of_set):

@@ -12,6 +12,8 @@ from pipeline_lib.report.deviations import Deviation
 from pipeline_lib.report.viper_published import N_DEV, TABLE_2, TABLE_3
 from pipeline_lib.splits import OWNERS
 
+SAMPLING: Mapping[str, object] = {"frames": 32, "fragmenting": "paper"}  # ViPER 3.2, 4
+
 Sections = Mapping[str, Mapping[str, Any]]  # system or encoder -> key -> value
 
 SUBSTITUTED = {  # our system -> what stands in for the paper's features
@@ -28,6 +30,7 @@ class Made:
     paper_fusion: Sections
     embeddings: Sections  # encoder -> its section
     paper_embeddings: Sections
+    sampling: Mapping[str, Any]
 
 
 def of(made: Made, system: str, result: Mapping[str, Any]) -> list[Deviation]:
@@ -36,6 +39,8 @@ def of(made: Made, system: str, result: Mapping[str, Any]) -> list[Deviation]:
     result : content of results/D-S.json
     """
     found = [*_of_data(result), *_of_encoders(made, system)]
+    if sampled := _differing(made.sampling, SAMPLING):
+        found.append(Deviation("sampling", f"{sampled}; in brackets the paper's"))
     sizes = _differing(made.fusion[system], made.paper_fusion[system])
     if sizes:
         found.append(Deviation("sizes and schedules", f"{sizes}; in brackets the paper's"))
@@ -67,10 +72,11 @@ def _of_data(result: Mapping[str, Any]) -> Iterator[Deviation]:
 
 def _of_encoders(made: Made, system: str) -> Iterator[Deviation]:
     for name in made.fusion[system]["inputs"]:
-        what = _differing(made.embeddings[name], made.paper_embeddings[name])
+        ours = made.embeddings.get(name, {})  # none: it is stored features, no embedding
+        what = _differing(ours, made.paper_embeddings.get(name, {}))
         if what:
             yield Deviation("substitute encoder", f"{name}: {what}; in brackets the paper's")
-        if name == "fau" and made.embeddings[name].get("pyfeat") is None:
+        if name == "fau" and ours.get("pyfeat") is None:
             yield Deviation(
                 "other facial actions", "out of the OpenFace stage, emotions by rule; not Py-Feat's"
             )
