@@ -115,6 +115,12 @@ def _picture(fused: Fused, selection: str, name: str) -> str:
     kind = "synthetic twin, " if correlations["synthetic"] else ""
     picture = viper_figures.confusion(found["counts"], title=f"{name}, r = {rho:.4f}")
     return (
-        f"<figure>{picture}<figcaption>{kind}{n} clips; {found['n_outside']} estimates outside "
-        "0 to 1 stand in the outermost column.</figcaption></figure>"
+        f"<figure>{picture}<figcaption>{kind}{n} clips; {_clipped(found['n_outside'])}.</figcaption>"
+        "</figure>"
     )
+
+
+def _clipped(n: int) -> str:
+    if not n:
+        return "no estimate lies outside 0 to 1"
+    return f"{n} estimates outside 0 to 1 stand in the outermost columns"
