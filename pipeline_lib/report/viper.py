@@ -115,8 +115,8 @@ def _picture(fused: Fused, selection: str, name: str) -> str:
     kind = "synthetic twin, " if correlations["synthetic"] else ""
     picture = viper_figures.confusion(found["counts"], title=f"{name}, r = {rho:.4f}")
     return (
-        f"<figure>{picture}<figcaption>{kind}{n} clips; {_clipped(found['n_outside'])}.</figcaption>"
-        "</figure>"
+        f"<figure>{picture}<figcaption>{kind}{n} clips; {_clipped(found['n_outside'])}."
+        "</figcaption></figure>"
     )
 
 
