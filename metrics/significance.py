@@ -5,7 +5,7 @@ are not independent. A system enters as its `subject_counts`, of which every met
 class is made; that is why 20,000 swaps take milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int8]
 # have the score of the recordings that were counted.
 CELL_LABELS = np.array([1, 0, 1, 0], dtype=np.int8)  # true +, false +, false -, true -
 CELL_SCORES = np.array([1.0, 1.0, 0.0, 0.0])
+AT_ONCE = 1000  # swaps
 TIE = 1e-9  # differences of scores this near to each other are equal: rounding, not evidence
 
 
@@ -65,31 +66,51 @@ def paired_permutation(
     n_permutations : all swaps are tried if there are no more of them, else so many are drawn
 
     A subject is swapped as a whole, in every repeat. The statistic is the difference of the
-    metric over all subjects. Drawn swaps count the observed one too (Phipson and Smyth 2010), so
-    that p is never 0.
+    metric over all subjects.
     """
-    swapped = _swaps(a.shape[1], n_permutations=n_permutations, seed=seed)
-    exact = len(swapped) == 2 ** a.shape[1]
-    moved = swapped @ (b - a)  # (n_repeats, n_swaps, 4)
+    return swap_test(
+        a, b, lambda counts: score(counts, metric), n_permutations=n_permutations, seed=seed
+    )
+
+
+def swap_test(
+    a: Floats,
+    b: Floats,
+    statistic: Callable[[Floats], Floats],
+    *,
+    n_permutations: int,
+    seed: int,
+) -> Permutation:
+    """Two-sided test of a statistic of sums over subjects, each of one system or of the other.
+
+    a, b      : (k, n_subjects, m) sums of each subject
+    statistic : of what they add up to, (k, ..., m) -> (...,)
+
+    Drawn swaps count the observed one too (Phipson and Smyth 2010), so that p is never 0.
+    """
+    swaps = _swaps(a.shape[1], n_permutations=n_permutations, seed=seed)
     total_a, total_b = a.sum(axis=1, keepdims=True), b.sum(axis=1, keepdims=True)
-    differences = score(total_a + moved, metric) - score(total_b - moved, metric)
-    observed = score(total_a, metric) - score(total_b, metric)
-    n_extreme = int((np.abs(differences) >= np.abs(observed) - TIE).sum())
-    if exact:
+    observed = statistic(total_a) - statistic(total_b)
+    n_extreme = 0
+    for first in range(0, len(swaps), AT_ONCE):  # as float64, all at once would fill the memory
+        moved = swaps[first : first + AT_ONCE].astype(np.float64) @ (b - a)
+        differences = statistic(total_a + moved) - statistic(total_b - moved)
+        n_extreme += int((np.abs(differences) >= np.abs(observed) - TIE).sum())
+    if len(swaps) == 2 ** a.shape[1]:
         # Nobody swapped and everybody swapped are always among the extreme.
-        return Permutation(n_extreme / len(swapped), 2 / len(swapped), exact=True)
-    n_swaps = len(swapped) + 1
+        return Permutation(n_extreme / len(swaps), 2 / len(swaps), exact=True)
+    n_swaps = len(swaps) + 1
     return Permutation((n_extreme + 1) / n_swaps, 1 / n_swaps, exact=False)
 
 
 @lru_cache(maxsize=8)  # every pair of systems is swapped alike
-def _swaps(n_subjects: int, *, n_permutations: int, seed: int) -> Floats:
+def _swaps(n_subjects: int, *, n_permutations: int, seed: int) -> npt.NDArray[np.uint8]:
     """1 where a subject's systems change places: (n_swaps, n_subjects), read-only."""
     if 2**n_subjects <= n_permutations:
         swapped = np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects) & 1
     else:
         swapped = np.random.default_rng(seed).integers(0, 2, (n_permutations, n_subjects))
-    swaps: Floats = swapped.astype(np.float64)
+    swaps = swapped.astype(np.uint8)
     swaps.flags.writeable = False
     return swaps
 

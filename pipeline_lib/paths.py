@@ -146,6 +146,11 @@ def comparisons(dataset: str) -> Path:
     return RESULTS / f"{dataset}-comparisons.json"
 
 
+def correlations(dataset: str) -> Path:
+    """Of every system that estimates intensities against the full one."""
+    return RESULTS / f"{dataset}-correlations.json"
+
+
 def study(published: str) -> Path:
     """What came of features that owners publish."""
     return RESULTS / f"{published}.json"
@@ -180,6 +185,11 @@ def shown(dataset: str) -> Path:
 
 def confusion(dataset: str, system: str, target: str) -> Path:
     return RESULTS / "plots" / dataset / f"{system}-{target}.csv"
+
+
+def deciles(dataset: str, system: str, selection: str, target: str) -> Path:
+    """In a folder beside that of `confusion`, which is another stage's."""
+    return RESULTS / "plots" / f"{dataset}-deciles" / f"{system}-{selection}-{target}.csv"
 
 
 def ledger(out: Path) -> Path:

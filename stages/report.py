@@ -6,6 +6,7 @@ from pipeline_lib import paths, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.report import crop_comparison, inputs, page
 from pipeline_lib.report.deviations import Setup
+from pipeline_lib.report.viper_deviations import Made
 
 
 def main() -> None:
@@ -16,6 +17,13 @@ def main() -> None:
     synced = {dataset: inputs.timing(dataset) for dataset in params.datasets}
     crop_pairs = crop_comparison.pairs(
         params.finetune, usual=params.models[params.scale].videomae.crop
+    )
+    made = Made(
+        fusion={s: of.model_dump() for s, of in params.fusion[params.scale].items()},
+        paper_fusion={s: of.model_dump() for s, of in params.fusion["paper"].items()},
+        embeddings=params.embeddings[params.scale].model_dump(),
+        paper_embeddings=params.embeddings["paper"].model_dump(),
+        sampling=dict(params.sampling),
     )
     html = page.render(
         scale=params.scale,
@@ -37,6 +45,10 @@ def main() -> None:
                 dataset, account, systems=by_epochs if dataset in params.trained_on else ()
             )
             for dataset, account in accounts.items()
+        },
+        fused={
+            dataset: inputs.fused(dataset, systems=systems.fuse, made=made)
+            for dataset in params.fused_on
         },
         setup=Setup(
             models=params.models[params.scale],

@@ -160,6 +160,7 @@ def render(**changes):
     settings = {
         "scale": "tiny",
         "trained": {"amigos": trained(), "deap": trained()},
+        "fused": {},
         "setup": setup(synthetic=True),
         "ledgers_by_set": {"amigos": {"openface": ledger}},
         "synced": {"amigos": rows(schema.SYNC, {"recording_id": "P0_1", "reason": "no video"})},

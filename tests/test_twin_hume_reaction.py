@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from metrics.bootstrap import interval, resamples
+from metrics.regression import moments, of_moments
 from pipeline_lib import params
 from pipeline_lib.datasets.hume_reaction import adapter as layout
 from pipeline_lib.media import DECODED, completed
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.twins import voice
-from pipeline_lib.twins.hume_reaction import writer
+from pipeline_lib.twins.hume_reaction import intensities, writer
+from pipeline_lib.twins.shared import faces
 from pipeline_lib.twins.shared.plan import plan
 from pipeline_lib.video.encode import Track
 from tests.contents import hashes
@@ -50,7 +53,7 @@ def outcomes(root: Path):
 
 def planted() -> dict[str, tuple[int, int]]:
     """File_ID -> valence and arousal."""
-    trials = plan(subjects=5, trials=3, effect=0.8, seed=3)
+    trials = writer.deal(TWIN)
     names = writer._file_ids(trials, np.random.default_rng([3, 5]))
     return {names[t.subject, t.trial]: (t.valence, t.arousal) for t in trials}
 
@@ -203,3 +206,82 @@ def test_the_same_line_is_the_same_sound():
 def test_unknown_voice_is_an_error():
     with pytest.raises(RuntimeError, match=r"'Hm\.' cannot be said: eSpeak NG has no voice nobody"):
         voice.say("Hm.", voice.Speaker("nobody", pitch=50), voice.CALM)
+
+
+def shown_and_labelled(*, effect, subjects=250, seed=0):
+    """Levels (n, 2) of face and voice, and labels by class (n,), of 4 clips a subject."""
+    trials = plan(subjects=subjects, trials=4, effect=effect, seed=seed)
+    rng = np.random.default_rng(seed)
+    reactions = [intensities.draw(trial, rng) for trial in trials]
+    labels = [
+        intensities.label(reaction, trial, effect=effect, rng=rng)
+        for reaction, trial in zip(reactions, trials, strict=True)
+    ]
+    levels = np.array([(reaction.face, reaction.voice) for reaction in reactions])
+    return levels, {name: np.array([of[name] for of in labels]) for name in CLASSES}
+
+
+def linear_model(columns, labels):
+    """Estimates of the second half by a linear model of the first."""
+    x, half = np.column_stack([np.ones(len(labels)), *columns]), len(labels) // 2
+    weights, *_ = np.linalg.lstsq(x[:half], labels[:half])
+    return x[half:] @ weights
+
+
+@pytest.mark.parametrize("effect", [1.0, 0.9])
+def test_a_linear_model_of_the_levels_comes_to_the_best_possible(effect):
+    levels, labels = shown_and_labelled(effect=effect)
+    face, voice_level = levels.T
+    least = intensities.planted(face, voice_level)
+    for what in ("face", "voice", "both"):
+        for name, best in intensities.best_pearson(effect)[what].items():
+            columns = {"face": [face], "voice": [voice_level], "both": [*levels.T, least[name]]}
+            estimates = linear_model(columns[what], labels[name])[:, None]
+            truth = labels[name][500:, None]
+            sums = moments(truth, estimates, np.array([f"{i:03d}" for i in range(500)]))
+            drawn = of_moments(resamples(500, n_resamples=500, seed=0) @ sums)[0]
+            low, high = interval(drawn, confidence=0.999)
+            assert low <= best <= high, (what, name)
+
+
+def test_the_full_set_beats_each_part_and_no_effect_is_nothing():
+    mean = {what: np.mean([*of.values()]) for what, of in intensities.best_pearson(0.9).items()}
+    assert mean["both"] > mean["face"] + 0.2 > mean["voice"] + 0.3
+    found = intensities.best_pearson(0.9)
+    assert found["voice"]["Amusement"] == found["voice"]["Disgust"] == found["face"]["Surprise"]
+    assert found["face"]["Surprise"] == pytest.approx(0, abs=1e-9)
+    assert all(b == 0 for of in intensities.best_pearson(0.0).values() for b in of.values())
+    levels, labels = shown_and_labelled(effect=0.0)
+    columns = [*levels.T, levels.prod(axis=1), *(np.abs(levels.T - 0.5))]
+    for name in CLASSES:
+        estimates = linear_model(columns, labels[name])
+        assert abs(np.corrcoef(estimates, labels[name][500:])[0, 1]) < 0.12  # 2.7 / sqrt(500)
+
+
+@pytest.mark.parametrize(("effect", "turned"), [(0.0, 6), (0.5, 3), (1.0, 0)])
+def test_cues_say_as_much_in_each_split(effect, turned):
+    trials = writer.deal(TWIN.model_copy(update={"subjects": 16, "effect": effect}))
+    assert [(t.subject, t.trial) for t in trials] == [(s, t) for s in range(16) for t in range(3)]
+    for split, n in (("Train", 2), ("Val", 1), ("Test", 1)):
+        own = [t for t in trials if writer._split(t.subject, subjects=16) == split]
+        assert len(own) == 12 * n
+        assert sum(t.face != t.valence for t in own) == turned * n
+        assert sum(t.body != t.arousal for t in own) == turned * n
+
+
+def test_a_clip_shows_the_high_expression_for_its_share_of_the_time():
+    dark, bright = (np.full((96, 64), value, np.uint8) for value in (10, 200))
+    film = faces.Film({"low": [dark] * 5, "high": [bright] * 5}, frame_rate=30)
+    for intensity, n_high in ((0.0, 0), (0.25, 30), (1.0, 120)):
+        frames = [frame[0, 0] for frame in writer._react(film, intensity, seconds=4, offset=0.3)]
+        assert frames == [10] * (120 - n_high) + [200] * n_high
+
+
+def test_a_voice_is_as_quick_and_high_as_it_is_aroused():
+    speaker = voice.Speaker("en-us+f2", pitch=45)
+    tracks = [voice.say(voice.LINES[2], speaker, voice.manner(level)) for level in (0, 0.5, 1)]
+    assert voice.manner(0) == voice.CALM
+    assert voice.manner(1) == voice.AROUSED
+    lengths, pitches = [t.samples.size for t in tracks], [*map(pitch, tracks)]
+    assert lengths == sorted(lengths, reverse=True)
+    assert pitches == sorted(pitches)

@@ -29,7 +29,7 @@ class Cells:
 
 
 @dataclass
-class _Numbered:
+class Numbered:
     """Deviations in the order of their first appearance."""
 
     seen: dict[Deviation, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class _Numbered:
 
 def section(trained: Results, setup: Setup) -> str:
     """A table a data set that the paper has, then the deviations that its numbers name."""
-    numbered = _Numbered()
+    numbered = Numbered()
     parts = []
     for dataset, of_set in trained.items():
         for title, rows in (
@@ -52,7 +52,7 @@ def section(trained: Results, setup: Setup) -> str:
             if rows:
                 parts.append(f"<h3>{escape(dataset.upper())}: {title}</h3>")
                 parts.append(_table(dataset, rows, of_set, setup, numbered))
-    return "".join(parts) + _legend(numbered.seen)
+    return "".join(parts) + legend(numbered.seen)
 
 
 def cells_4(dataset: str, ran: Mapping[str, results.Summary]) -> list[Cells]:
@@ -88,7 +88,7 @@ def _table(
     rows: Sequence[Cells],
     ran: Mapping[str, results.Summary],
     setup: Setup,
-    numbered: _Numbered,
+    numbered: Numbered,
 ) -> str:
     targets = [target for target in TARGETS if target in rows[0].published]
     titles = [title for t in targets for title in (f"{t}, published", f"{t}, ours")]
@@ -113,7 +113,7 @@ def _table(
     return markup.table(markup.head(["", ""], [*titles, "recordings", "deviations"]), lines)
 
 
-def _legend(seen: Mapping[Deviation, int]) -> str:
+def legend(seen: Mapping[Deviation, int]) -> str:
     items = "".join(
         f'<li value="{number}"><b>{escape(d.title)}</b>: {escape(d.detail)}</li>'
         for d, number in seen.items()

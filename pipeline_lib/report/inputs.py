@@ -10,6 +10,8 @@ from pipeline_lib.report.crop_comparison import Pair
 from pipeline_lib.report.page import Faces, Real, Trained
 from pipeline_lib.report.success_cases import Cases
 from pipeline_lib.report.videos import Videos
+from pipeline_lib.report.viper import Fused
+from pipeline_lib.report.viper_deviations import Made
 from pipeline_lib.schema import (
     ACCOUNT,
     ATTENTION,
@@ -85,6 +87,15 @@ def trained(
         degraded={s: tables.read_table(paths.degraded(dataset, s), DEGRADED) for s in on_features},
         cases=cases(dataset, store),
         crop_pair=crop_pair,
+    )
+
+
+def fused(dataset: str, *, systems: Sequence[str], made: Made) -> Fused:
+    """What came of systems on embeddings."""
+    return Fused(
+        results={s: json.loads(paths.result(dataset, s).read_text()) for s in systems},
+        correlations=json.loads(paths.correlations(dataset).read_text()),
+        made=made,
     )
 
 

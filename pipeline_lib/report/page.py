@@ -1,6 +1,6 @@
 """The report: one page that opens from a file, loads nothing and says nothing of the machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline_lib.report import (
     results,
     success_cases,
     videos,
+    viper,
 )
 from pipeline_lib.report.deviations import Setup
 from pipeline_lib.report.published import SOURCE, SYSTEMS, TABLE_3, TABLE_4
@@ -33,6 +34,7 @@ SECTIONS = {
     "real": "Real recordings",
     "results": "Results",
     "fidelity": "Fidelity",
+    "viper": "ViPER",
     "data": "Data",
     "training": "Training",
     "leakage": "Leakage audit",
@@ -89,6 +91,7 @@ def render(
     *,
     scale: str,
     trained: Mapping[str, Trained],
+    fused: Mapping[str, viper.Fused],
     setup: Setup,
     ledgers_by_set: ledgers.Ledgers,
     synced: Mapping[str, pl.DataFrame],
@@ -102,6 +105,7 @@ def render(
 
     scale          : tiny | paper
     trained        : data set -> what came of it
+    fused          : as well, of systems on embeddings; no section if there are none
     setup          : how all of it was made
     ledgers_by_set : data set -> stage -> schema.LEDGER
     synced         : data set -> schema.SYNC
@@ -119,6 +123,7 @@ def render(
         "real": _real(real_sample),
         "results": _results(trained, faces),
         "fidelity": _fidelity(trained, setup),
+        **({"viper": viper.section(fused)} if fused else {}),
         "data": _collections(videos.table_2(setup.videos, setup.corpora))
         + _distributions(trained)
         + _account(ledgers_by_set, timing_table(synced, min_confidence=min_confidence))
@@ -135,12 +140,12 @@ def render(
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Vultus: report</title><style>{CSS}</style>{figures.library()}</head>"
-        f"<body>{_header(scale, trained)}<main>{body}{_footer()}</main></body></html>\n"
+        f"<body>{_header(scale, trained, parts)}<main>{body}{_footer()}</main></body></html>\n"
     )
 
 
-def _header(scale: str, trained: Mapping[str, Trained]) -> str:
-    links = "".join(f'<a href="#{name}">{title}</a>' for name, title in SECTIONS.items())
+def _header(scale: str, trained: Mapping[str, Trained], sections: Iterable[str]) -> str:
+    links = "".join(f'<a href="#{name}">{SECTIONS[name]}</a>' for name in sections)
     cards = [_card("scale", scale, "sizes of models and schedules")]
     for name, of_set in trained.items():
         subjects = of_set.recordings["subject"].n_unique()

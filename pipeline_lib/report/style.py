@@ -78,6 +78,10 @@ td .none {{ color: #c4cad3; }}
 .crops figure div {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; }}
 .crops img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: cover;
   border-radius: 6px; }}
+#viper td small {{ white-space: nowrap; }}
+.deciles {{ display: flex; flex-wrap: wrap; gap: 10px 40px; }}
+.deciles figure {{ margin: 10px 0; max-width: 464px; }}
+.deciles svg {{ max-width: 100%; height: auto; }}
 figure {{ margin: 18px 0; }}
 summary {{ cursor: pointer; font-weight: 600; font-size: 17px; margin: 26px 0 8px; }}
 footer {{ color: {MUTED}; font-size: 14px; padding: 6px 0 60px; }}

@@ -8,7 +8,7 @@ import math
 import subprocess
 import sys
 import wave
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -40,18 +40,24 @@ class Manner:
     range: int  # percent, of the pitch
 
 
-CALM = Manner(rate=140, lift=0, range=30)
-AROUSED = Manner(rate=230, lift=25, range=75)
+CALM = Manner(rate=120, lift=0, range=20)
+AROUSED = Manner(rate=260, lift=40, range=95)
 
 
 def draw_speaker(rng: np.random.Generator) -> Speaker:
     return Speaker(str(rng.choice(TIMBRES)), int(rng.integers(30, 60)))
 
 
-def speak(speaker: Speaker, *, aroused: int, seconds: float, rng: np.random.Generator) -> Track:
-    """Some of LINES, one after the other, for exactly `seconds`."""
+def manner(aroused: float) -> Manner:
+    """From CALM, 0, to AROUSED, 1."""
+    ends = zip(astuple(CALM), astuple(AROUSED), strict=True)
+    return Manner(*(round(calm + aroused * (most - calm)) for calm, most in ends))
+
+
+def speak(speaker: Speaker, *, aroused: float, seconds: float, rng: np.random.Generator) -> Track:
+    """Some of LINES, one after the other, for exactly `seconds`; aroused: 0 to 1."""
     text = " ".join(rng.choice(LINES, math.ceil(seconds / SHORTEST)))
-    track = say(text, speaker, AROUSED if aroused else CALM)
+    track = say(text, speaker, manner(aroused))
     return Track(track.samples[: round(seconds * track.sampling_rate)], track.sampling_rate)
 
 

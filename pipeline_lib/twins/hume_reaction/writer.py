@@ -1,11 +1,13 @@
 """A synthetic Hume-Reaction: the exact layout of either pack, real faces, a synthesised voice.
 
-Valence shows in the face alone and arousal in the voice alone, which is quicker and higher. Each
-of the seven classes is strong for some of their values. People stay in one split.
+Valence shows in the face alone, which changes the earlier the more there is of it, and arousal in
+the voice alone, which is as much quicker and higher. `intensities` says what the seven classes
+make of them. People stay in one split: half train, a quarter each validation and test.
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +18,10 @@ from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES, INFO, LABELS, PARTITION
 from pipeline_lib.twins import voice
 from pipeline_lib.twins.folder import NOTICE, VOICE, replaced, truncate
+from pipeline_lib.twins.hume_reaction.intensities import Reaction, draw, label
 from pipeline_lib.twins.shared import faces
 from pipeline_lib.twins.shared.plan import Trial, by_subject, place_traps, plan
-from pipeline_lib.video.encode import Track, write_video
+from pipeline_lib.video.encode import Image, Track, write_video
 
 Split = Literal["Train", "Val", "Test"]
 Place = tuple[int, int]  # subject and trial
@@ -31,16 +34,6 @@ TRAPS = {
 }  # fmt: skip
 LATE = 0.25  # s from the first frame to the beginning of speech
 WITHHELD = ("", "nan", "-1")  # in turn, in place of the labels of the test clips
-STRONG = {  # classes, by the valence and arousal for which they are; None: for both
-    "Adoration": (1, 0),
-    "Amusement": (1, None),
-    "Anxiety": (0, 1),
-    "Disgust": (0, None),
-    "Empathic-Pain": (0, 0),
-    "Fear": (0, 1),
-    "Surprise": (None, 1),
-}
-STRENGTHS = ((0.0, 0.4), (0.6, 1.0))  # of labels, weak and strong
 MUSE_SPLITS = {"Train": "train", "Val": "devel", "Test": "test"}
 FEATURES = {"FAUs": 20, "DeepSpectrum": 1024, "VGGFace2": 512, "eGeMAPS": 88}  # a set [?]
 FEATURE_RATE = 2  # Hz [?]
@@ -57,11 +50,12 @@ def write(
     """Write the whole data set in place of `root`; the same twin gives the same bytes."""
     import joblib
 
-    trials = plan(subjects=twin.subjects, trials=twin.trials, effect=twin.effect, seed=twin.seed)
+    trials = deal(twin)
     traps = place_traps(TRAPS[twin.traps], subjects=twin.subjects, trials=twin.trials)
     rng = np.random.default_rng([twin.seed, twin.subjects])
     names = _file_ids(trials, rng)
-    rows = _rows(trials, names, rng, subjects=twin.subjects)
+    reactions = {(t.subject, t.trial): draw(t, rng) for t in trials}
+    rows = _rows(trials, names, reactions, rng, twin=twin)
     with replaced(root) as folder:
         (folder / "SYNTHETIC.md").write_text(NOTICE.format(name="Hume-Reaction") + VOICE)
         if pack == "muse":
@@ -72,7 +66,13 @@ def write(
         _write_csv(folder / INFO, ("File_ID", *CLASSES, "Split"), listed)
         joblib.Parallel(n_jobs=jobs)(
             joblib.delayed(_write_subject)(
-                folder, session, names=names, traps=traps, twin=twin, clips=clips
+                folder,
+                session,
+                names=names,
+                reactions=reactions,
+                traps=traps,
+                twin=twin,
+                clips=clips,
             )
             for session in by_subject(trials)
         )
@@ -87,16 +87,19 @@ def _file_ids(trials: Sequence[Trial], rng: np.random.Generator) -> dict[Place, 
 def _rows(
     trials: Sequence[Trial],
     names: Mapping[Place, str],
+    reactions: Mapping[Place, Reaction],
     rng: np.random.Generator,
     *,
-    subjects: int,
+    twin: params.Twin,
 ) -> list[dict[str, str]]:
     """The rows of data_info.csv, by File_ID; labels of the test split are withheld."""
     rows = []
     for trial in trials:
-        split = _split(trial.subject, subjects=subjects)
-        labels = {name: f"{_label(name, trial, rng):.4f}" for name in CLASSES}
-        file_id = f"[{names[trial.subject, trial.trial]}]"
+        split = _split(trial.subject, subjects=twin.subjects)
+        place = trial.subject, trial.trial
+        intensities = label(reactions[place], trial, effect=twin.effect, rng=rng)
+        labels = {name: f"{value:.4f}" for name, value in intensities.items()}
+        file_id = f"[{names[place]}]"
         rows.append({"File_ID": file_id, "Split": split} | labels)
     rows.sort(key=lambda row: row["File_ID"])
     tested = [row for row in rows if row["Split"] == "Test"]
@@ -105,18 +108,36 @@ def _rows(
     return rows
 
 
+def deal(twin: params.Twin) -> list[Trial]:
+    """All trials, planned split by split: the cues say as much in each, and nothing without effect.
+
+    Planned together, what one split has too much of would be lacking in another, which makes
+    scores without effect negative.
+    """
+    found: list[Trial] = []
+    for i, subjects in enumerate(_sizes(twin.subjects).values()):
+        first = found[-1].subject + 1 if found else 0
+        trials = plan(
+            subjects=subjects,
+            trials=twin.trials,
+            effect=twin.effect,
+            seed=len(MUSE_SPLITS) * twin.seed + i,
+        )
+        found += [replace(trial, subject=first + trial.subject) for trial in trials]
+    return found
+
+
+def _sizes(subjects: int) -> dict[Split, int]:
+    """How many people are in each split, in their order: a quarter each to validate and to test."""
+    held_out = max(subjects // 4, 1)
+    return {"Train": subjects - 2 * held_out, "Val": held_out, "Test": held_out}
+
+
 def _split(subject: int, *, subjects: int) -> Split:
-    """The last fifth is for tests, the one before for validation."""
-    held_out = max(subjects // 5, 1)
-    if subject >= subjects - held_out:
-        return "Test"
-    return "Val" if subject >= subjects - 2 * held_out else "Train"
-
-
-def _label(name: str, trial: Trial, rng: np.random.Generator) -> float:
-    valence, arousal = STRONG[name]
-    strong = valence in (None, trial.valence) and arousal in (None, trial.arousal)
-    return float(rng.uniform(*STRENGTHS[strong]))
+    sizes = _sizes(subjects)
+    if subject < sizes["Train"]:
+        return "Train"
+    return "Val" if subject < sizes["Train"] + sizes["Val"] else "Test"
 
 
 def _write_subject(
@@ -124,6 +145,7 @@ def _write_subject(
     session: Sequence[Trial],
     *,
     names: Mapping[Place, str],
+    reactions: Mapping[Place, Reaction],
     traps: Mapping[Place, str],
     twin: params.Twin,
     clips: Mapping[str, Path],
@@ -135,25 +157,23 @@ def _write_subject(
     film = faces.shoot(look, clips[look.actor.clip], width=twin.width, height=twin.height)
     for trial in session:
         place = trial.subject, trial.trial
-        sound = voice.speak(speaker, aroused=trial.body, seconds=twin.seconds, rng=rng)
-        _write_clip(folder, names[place], film, trial, sound, trap=traps.get(place), rng=rng)
+        shown = reactions[place]
+        sound = voice.speak(speaker, aroused=shown.voice, seconds=twin.seconds, rng=rng)
+        _write_clip(folder, names[place], film, shown.face, sound, trap=traps.get(place), rng=rng)
 
 
 def _write_clip(
     folder: Path,
     name: str,
     film: faces.Film,
-    trial: Trial,
+    intensity: float,
     sound: Track,
     *,
     trap: str | None,
     rng: np.random.Generator,
 ) -> None:
-    expression: faces.Expression = "high" if trial.face else "low"
     seconds = sound.samples.size / sound.sampling_rate
-    frames = faces.play(
-        film, expression, seconds=seconds, frame_rate=FRAME_RATE, offset=rng.random()
-    )
+    frames = _react(film, intensity, seconds=seconds, offset=rng.random())
     video, wav = folder / "mp4" / f"{name}.mp4", folder / "wav" / f"{name}.wav"
     if trap == "late sound":
         late = round(LATE * sound.sampling_rate)
@@ -167,6 +187,18 @@ def _write_clip(
         truncate(video, share=0.6)
     if trap == "broken wav":
         truncate(wav, share=0.0)
+
+
+def _react(film: faces.Film, intensity: float, *, seconds: float, offset: float) -> Iterator[Image]:
+    """The low expression, and then the high one for such a share of the time."""
+    n_frames = round(seconds * FRAME_RATE)
+    n_high = round(intensity * n_frames)
+    expressions: dict[faces.Expression, int] = {"low": n_frames - n_high, "high": n_high}
+    for expression, n in expressions.items():
+        lasting = n / FRAME_RATE
+        yield from faces.play(
+            film, expression, seconds=lasting, frame_rate=FRAME_RATE, offset=offset
+        )
 
 
 def _write_muse(
