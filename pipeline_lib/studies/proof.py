@@ -28,6 +28,8 @@ SIZES: Mapping[str, Any] = {
     "segment_seconds": CUT_SECONDS,
     "visual_channels": (8, 16, 32),
     "physio_channels": (8, 16, 32),
+    "visual_kernels": (9, 5, 3),
+    "physio_kernels": (33, 17, 9),
     "dim": 32,
     "batch_size": 16,
     "epochs": 12,
