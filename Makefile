@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 
 demo: .venv/ready
 	dvc repro
-	python -m pipeline_lib.report.console
+	python -m pipeline_lib.console
 
 test: .venv/ready
 	$(MAKE) --jobs=2 --output-sync=target check tests

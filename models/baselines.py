@@ -14,7 +14,8 @@ import polars as pl
 
 from models import tabular
 from models.tabular import HANDCRAFTED, Fold
-from pipeline_lib import params, seeds
+from pipeline_lib import params
+from pipeline_lib.core import seeds
 from pipeline_lib.params import Baseline
 
 TRIVIAL = ("majority", "stratified")

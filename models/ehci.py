@@ -20,7 +20,7 @@ import polars as pl
 from models import tabular
 from models.tabular import HANDCRAFTED, Floats, Fold
 from pipeline_lib import params
-from pipeline_lib.schema import TARGETS
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.video import frames
 
 VIEWS = {"physio": (*HANDCRAFTED["physio"], "power_"), "face": ("lbp_",)}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 
 from pipeline_lib import params
-from pipeline_lib.schema import REACTIONS
+from pipeline_lib.core.schema import REACTIONS
 
 # Of a token: ViT's CLS, WavLM's x-vector, RoBERTa's CLS, 20 AUs and 7 emotions.
 WIDTHS = {"image_face": 768, "audio": 512, "caption": 768, "fau": 27}
@@ -18,7 +18,7 @@ def train(
     import torch
 
     from models.fusion import build
-    from pipeline_lib.training import squared_loss
+    from pipeline_lib.learning.training import squared_loss
 
     torch.manual_seed(seed)
     model = build(config, widths, config.tokens, len(REACTIONS))

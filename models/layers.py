@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from pipeline_lib import params, schema
-from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.trials import N_PHYSIO, N_VISUAL, Lengths
 
 N_STEPS = 64  # to a multiple of this share of its length a backbone rounds up: fewer, larger groups
 

@@ -7,16 +7,14 @@ are concatenated, and a linear layer decides. What differs: no pre-training; pre
 trial's score is the mean of its segments' probabilities.
 """
 
-from pathlib import Path
-
-import polars as pl
 import torch
 from torch import Tensor, nn
 
 from models.layers import SegmentEncoder
-from pipeline_lib import feature_training, params, schema, trials
-from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import N_PHYSIO, N_VISUAL, Lengths
 
 
 class MultiTransformer(nn.Module):
@@ -49,31 +47,4 @@ class MultiTransformer(nn.Module):
         return logits
 
 
-def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
-    """What the recordings lack that this system cannot use, by recording_id."""
-    return trials.lacking(features)
-
-
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.MultiTransformer,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.segments(
-        config.segment_seconds, fps=fps, sampling_rate=sampling_rate
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: MultiTransformer(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+SYSTEM = System(MultiTransformer)

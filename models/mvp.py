@@ -8,39 +8,7 @@ transformer, beside what stands there:
 The authors published no code.
 """
 
-from pathlib import Path
-
-import polars as pl
-
 from models.layers import MVP
-from pipeline_lib import feature_training, params
-from pipeline_lib.feature_training import (
-    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
-)
-from pipeline_lib.training import FoldResult
+from pipeline_lib.stored_features.systems import System
 
-
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.MVP,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=config.quality == "mask"
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: MVP(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-        any_of_them=config.quality == "mask",
-    )
+SYSTEM = System(MVP)

@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import MVP, Backbone, past_end
-from pipeline_lib import feature_training, params, seeds, trials
-from pipeline_lib.feature_training import (
-    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
-)
-from pipeline_lib.training import Batch, Epoch, FoldResult, fit
-from pipeline_lib.trials import N_PHYSIO, Lengths, Trials
+from pipeline_lib import params
+from pipeline_lib.learning.training import Batch, Epoch, fit
+from pipeline_lib.stored_features import trials
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import N_PHYSIO, Lengths, Trials
 
 
 class Reconstruction(nn.Module):
@@ -96,44 +95,31 @@ def pretrain(
     )
 
 
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
+def teach(
+    model: MVP,
+    training: pl.DataFrame,
     *,
     config: params.MVPSelfSupervised,
-    fps: float,
+    lengths: Lengths,
     sampling_rate: float,
     seed: int,
     checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=config.quality == "mask"
-    )
-    training = features.join(fold.filter(role="train"), on="recording_id", how="semi")
-    unlabelled = trials.with_signals(training, ("physio",))
+) -> None:
+    """Pre-train the model's physiological backbone, in place.
 
-    def build() -> MVP:
-        model = MVP(config, lengths)
-        for _ in pretrain(
-            model.physio,
-            Trials(unlabelled, None, lengths, ("physio",)),
-            config=config,
-            lengths=lengths,
-            sampling_rate=sampling_rate,
-            seed=seeds.derive(seed, 0),
-            checkpoint=checkpoint and checkpoint.with_name(f"pretrain-{checkpoint.name}"),
-        ):
-            pass  # training.fit logs its epochs
-        return model
-
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=build,
+    training : schema.FEATURES of the fold's training subjects; labels are not looked at
+    """
+    signals = Trials(trials.with_signals(training, ("physio",)), None, lengths, ("physio",))
+    for _ in pretrain(
+        model.physio,
+        signals,
         config=config,
+        lengths=lengths,
+        sampling_rate=sampling_rate,
         seed=seed,
         checkpoint=checkpoint,
-        any_of_them=config.quality == "mask",
-    )
+    ):
+        pass  # training.fit logs its epochs
+
+
+SYSTEM = System(MVP, pretrain=teach)

@@ -9,19 +9,14 @@ transformer model". What differs from MVP, all of it our own design [?]:
 - both streams are read out, concatenated, and a linear layer decides
 """
 
-from pathlib import Path
-
-import polars as pl
 import torch
 from torch import Tensor, nn
 
 from models.layers import Fusion, physio_backbone, visual_backbone
-from pipeline_lib import feature_training, params, schema
-from pipeline_lib.feature_training import (
-    lacking_of_mvp as lacking,  # noqa: F401  a system says what it cannot do without
-)
-from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import Lengths
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import Lengths
 
 
 class MVPTri(nn.Module):
@@ -70,27 +65,4 @@ class MVPTri(nn.Module):
         return logits
 
 
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.MVP,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=config.quality == "mask"
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: MVPTri(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-        any_of_them=config.quality == "mask",
-    )
+SYSTEM = System(MVPTri)

@@ -21,8 +21,8 @@ def train(
 
     from models.layers import MVP
     from models.transcription import Transcription
-    from pipeline_lib.training import label_loss
-    from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Lengths, stacked
+    from pipeline_lib.learning.training import label_loss
+    from pipeline_lib.stored_features.trials import N_PHYSIO, N_VISUAL, Lengths, stacked
 
     config = params.models["paper"].mvp.model_copy(update={"dropout": 0.0})
     rates = {"fps": params.store.fps, "sampling_rate": params.physio.sampling_rate}

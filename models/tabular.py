@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import targets_of
-from pipeline_lib.splits import EPOCH, ROLES, SCALE, flaws_of
+from pipeline_lib.core.schema import targets_of
+from pipeline_lib.learning.splits import EPOCH, ROLES, SCALE, flaws_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from transformers import AutoModel, ResNetConfig, ResNetModel
 from transformers.utils import logging as transformers_logging
 
-import pipeline_lib.privacy  # noqa: F401  before transformers, which reads what it sets
+import pipeline_lib.core.privacy  # noqa: F401  before transformers, which reads what it sets
 from models import tabular
 from models.tabular import HANDCRAFTED, Bools, Floats, Fold
-from pipeline_lib import params, seeds
-from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import (
+from pipeline_lib import params
+from pipeline_lib.core import seeds
+from pipeline_lib.core.schema import TARGETS
+from pipeline_lib.learning.training import (
     Batch,
     Items,
     NothingToTest,

@@ -4,22 +4,13 @@ What differs from MVP: queries, keys and values are all video, so the stack of a
 a plain transformer encoder. Recordings without physiology take part.
 """
 
-from pathlib import Path
-
-import polars as pl
 from torch import Tensor, nn
 
 from models.layers import Fusion, visual_backbone
-from pipeline_lib import feature_training, params, schema, trials
-from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import Lengths, Modality
-
-MODALITIES: tuple[Modality, ...] = ("visual",)
-
-
-def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
-    """What the recordings lack that this system cannot use, by recording_id."""
-    return trials.lacking(features, MODALITIES)
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import Lengths
 
 
 class UniAU(nn.Module):
@@ -38,27 +29,4 @@ class UniAU(nn.Module):
         return logits
 
 
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.UniAU,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, modalities=MODALITIES
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: UniAU(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-        modalities=MODALITIES,
-    )
+SYSTEM = System(UniAU, modalities=("visual",))

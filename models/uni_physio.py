@@ -4,22 +4,13 @@ What differs from MVP: queries, keys and values are all physiology, so the stack
 layers is a plain transformer encoder. Recordings without video take part.
 """
 
-from pathlib import Path
-
-import polars as pl
 from torch import Tensor, nn
 
 from models.layers import Fusion, physio_backbone
-from pipeline_lib import feature_training, params, schema, trials
-from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import Lengths, Modality
-
-MODALITIES: tuple[Modality, ...] = ("physio",)
-
-
-def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
-    """What the recordings lack that this system cannot use, by recording_id."""
-    return trials.lacking(features, MODALITIES)
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import Lengths
 
 
 class UniPhysio(nn.Module):
@@ -38,27 +29,4 @@ class UniPhysio(nn.Module):
         return logits
 
 
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.UniPhysio,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, modalities=MODALITIES
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: UniPhysio(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-        modalities=MODALITIES,
-    )
+SYSTEM = System(UniPhysio, modalities=("physio",))

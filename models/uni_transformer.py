@@ -7,22 +7,13 @@ pre-training; pre-norm, which trains without a warm-up [?]; one linear head for 
 trial's score is the mean of its segments' probabilities. Recordings without video take part.
 """
 
-from pathlib import Path
-
-import polars as pl
 from torch import Tensor, nn
 
 from models.layers import SegmentEncoder
-from pipeline_lib import feature_training, params, schema, trials
-from pipeline_lib.training import FoldResult
-from pipeline_lib.trials import N_PHYSIO, Lengths, Modality
-
-MODALITIES: tuple[Modality, ...] = ("physio",)
-
-
-def lacking(features: pl.DataFrame, config: params.Trained) -> dict[str, str]:
-    """What the recordings lack that this system cannot use, by recording_id."""
-    return trials.lacking(features, MODALITIES)
+from pipeline_lib import params
+from pipeline_lib.core import schema
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import N_PHYSIO, Lengths
 
 
 class UniTransformer(nn.Module):
@@ -46,27 +37,4 @@ class UniTransformer(nn.Module):
         return logits
 
 
-def train_fold(
-    features: pl.DataFrame,
-    fold: pl.DataFrame,
-    *,
-    config: params.UniTransformer,
-    fps: float,
-    sampling_rate: float,
-    seed: int,
-    checkpoint: Path | None,
-) -> FoldResult:
-    """Train on one fold, see feature_training.train; fps, sampling_rate in Hz."""
-    items, lengths = feature_training.segments(
-        config.segment_seconds, fps=fps, sampling_rate=sampling_rate, modalities=MODALITIES
-    )
-    return feature_training.train(
-        features,
-        fold,
-        items=items,
-        build=lambda: UniTransformer(config, lengths),
-        config=config,
-        seed=seed,
-        checkpoint=checkpoint,
-        modalities=MODALITIES,
-    )
+SYSTEM = System(UniTransformer, modalities=("physio",))

@@ -13,8 +13,8 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from pipeline_lib import tables
-from pipeline_lib.files import sha256
+from pipeline_lib.core import tables
+from pipeline_lib.core.files import sha256
 from pipeline_lib.params import Asset
 
 

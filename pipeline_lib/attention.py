@@ -25,9 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from models.layers import MVP, Backbone
-from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch
-from pipeline_lib.trials import COUNTS, Modality
+from pipeline_lib.core.schema import TARGETS
+from pipeline_lib.learning.training import Batch
+from pipeline_lib.stored_features.trials import COUNTS, Modality
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline_lib.schema import CASES, OUTCOMES, TARGETS, validate
+from pipeline_lib.core.schema import CASES, OUTCOMES, TARGETS, validate
 
 DECISION = 0.5  # a higher score is class 1, see schema.PREDICTIONS
 KEYS = ["recording_id", "fold", "target"]

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch, Items
+from pipeline_lib.core.schema import TARGETS
+from pipeline_lib.learning.training import Batch, Items
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -11,10 +11,10 @@ import polars as pl
 
 from metrics import classification, significance
 from metrics.bootstrap import Metric, interval
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.evaluation import SCORED_BY_FOLD, EvaluationError, by_repeat, check, number
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import TARGETS
-from pipeline_lib.splits import Rules
 
 Floats = npt.NDArray[np.float64]
 Pair = dict[str, Any]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline_lib import params, paths, splits
-from pipeline_lib.schema import TARGETS
+from pipeline_lib import params
+from pipeline_lib.core import paths
+from pipeline_lib.core.schema import TARGETS
+from pipeline_lib.learning import splits
 
 if TYPE_CHECKING:
-    from pipeline_lib.training import Epoch
+    from pipeline_lib.learning.training import Epoch
 
 Folds = Mapping[str, pl.DataFrame]  # data set -> schema.FOLDS, of those that have folds
 Tables = Mapping[str, pl.DataFrame]  # data set -> schema.CROPS or RECORDINGS, of all of the corpus

@@ -10,9 +10,9 @@ import polars as pl
 
 from metrics import classification
 from metrics.bootstrap import Metric, bootstrap_over_subjects, mean_over_repeats
+from pipeline_lib.core.schema import PREDICTIONS, TARGETS, validate
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import PREDICTIONS, TARGETS, validate
-from pipeline_lib.splits import Rules
 
 Floats = npt.NDArray[np.float64]
 

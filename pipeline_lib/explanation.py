@@ -7,10 +7,11 @@ import polars as pl
 from safetensors.torch import load_model
 
 from models.layers import MVP
-from pipeline_lib import attention, params, paths
-from pipeline_lib.feature_training import visual_scale, whole_trials
-from pipeline_lib.schema import ATTENTION, validate
-from pipeline_lib.trials import Lengths, Modality, usable
+from pipeline_lib import attention, params
+from pipeline_lib.core import paths
+from pipeline_lib.core.schema import ATTENTION, validate
+from pipeline_lib.stored_features.systems import items_of, visual_scale
+from pipeline_lib.stored_features.trials import BOTH, Lengths, Modality, usable
 
 RATE = 4.0  # Hz, of attention over time
 TOLERANCE = 0.02  # of a probability, between two machines or precisions
@@ -84,11 +85,8 @@ def of_trial(
     features : schema.FEATURES
     fold     : schema.FOLDS, the rows of one fold
     """
-    masked = config.quality == "mask"
-    items, _ = whole_trials(
-        config.max_seconds, fps=fps, sampling_rate=sampling_rate, quality=masked
-    )
-    known = usable(features, any_of_them=masked)
+    items = items_of(config, BOTH, fps=fps, sampling_rate=sampling_rate)
+    known = usable(features, any_of_them=config.quality == "mask")
     tested = known.filter(recording_id=recording_id)
     trial = items.of(tested, visual_scale(known, fold))[0]
     inputs = {name: x[None] for name, x in trial.items() if name != "labels"}

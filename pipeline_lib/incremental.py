@@ -19,12 +19,12 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline_lib import parallel as workers
-from pipeline_lib import paths, tables
-from pipeline_lib.imports import fingerprint
+from pipeline_lib.core import parallel as workers
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.imports import fingerprint
+from pipeline_lib.core.schema import LEDGER, Schema, validate
 from pipeline_lib.params import Execution
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import LEDGER, Schema, validate
 
 Recording = dict[str, Any]  # a row of the index
 

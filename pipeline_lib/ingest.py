@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from pipeline_lib import media
-from pipeline_lib.files import sha256
+from pipeline_lib.core.files import sha256
+from pipeline_lib.core.schema import RATINGS, RECORDINGS, SIGNALS, SOURCES, TARGETS
 from pipeline_lib.incremental import Recording, Result
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
-from pipeline_lib.schema import RATINGS, RECORDINGS, SIGNALS, SOURCES, TARGETS
 
 content_hash = cache(sha256)  # many recordings share a file
 

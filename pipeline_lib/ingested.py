@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from pipeline_lib import incremental, ingest, paths, tables
+from pipeline_lib import incremental, ingest
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import RATINGS, RECORDINGS, SIGNALS, validate
 from pipeline_lib.quality import facts
-from pipeline_lib.schema import RATINGS, RECORDINGS, SIGNALS, validate
 
 
 def write(

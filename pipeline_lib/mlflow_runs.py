@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow.entities import Metric, Param
 
-import pipeline_lib.privacy  # noqa: F401  before MLflow, which reads what it sets
-from pipeline_lib.tracking import TrackingError, check_reachable
+import pipeline_lib.core.privacy  # noqa: F401  before MLflow, which reads what it sets
+from pipeline_lib.core.tracking import TrackingError, check_reachable
 
 if TYPE_CHECKING:
     from pipeline_lib.mlflow_models import Traced

@@ -1,8 +1,9 @@
 """The one process beside all stages that brings what they say to MLflow.
 
-`python -m pipeline_lib.mlflow_sender FOLDER` follows the spools of one server (pipeline_lib.spool)
-and goes when nothing has come for a while. It goes at once if another is at work, before it imports
-MLflow, which takes seconds. Killed at any moment, it loses nothing: the next one goes on.
+`python -m pipeline_lib.mlflow_sender FOLDER` follows the spools of one server
+(pipeline_lib.core.spool) and goes when nothing has come for a while. It goes at once if another is
+at work, before it imports MLflow, which takes seconds. Killed at any moment, it loses nothing: the
+next one goes on.
 """
 
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from pipeline_lib import spool
+from pipeline_lib.core import spool
 
 LINGER = 20.0  # s: most gaps between the stages of one execution are shorter
 POLL = 0.2  # s

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib import spool
+from pipeline_lib.core import spool
 from pipeline_lib.mlflow_runs import Runs, Server
 
 TURN = 200  # messages of one stage before the next has its turn

@@ -291,6 +291,18 @@ class Trained(Section):
         return self
 
 
+class Whole(Trained):
+    """On whole trials."""
+
+    max_seconds: Positive
+
+
+class Cut(Trained):
+    """On segments of trials."""
+
+    segment_seconds: Positive
+
+
 class Attention(Trained):
     """The stack of MVP: backbones to tokens, attention layers, readout."""
 
@@ -317,20 +329,20 @@ class CrossModal(SeesVideo, SeesPhysio):
     quality: Literal["ignore", "mask"]
 
 
-class UniAU(SeesVideo):
-    max_seconds: Positive
+class UniAU(SeesVideo, Whole):
+    pass
 
 
-class UniPhysio(SeesPhysio):
-    max_seconds: Positive
+class UniPhysio(SeesPhysio, Whole):
+    pass
 
 
-class MVP(CrossModal):
-    max_seconds: Positive
+class MVP(CrossModal, Whole):
+    pass
 
 
-class MVPCut(CrossModal):
-    segment_seconds: Positive
+class MVPCut(CrossModal, Cut):
+    pass
 
 
 class SelfSupervised(Section):
@@ -346,8 +358,7 @@ class MVPSelfSupervised(MVP):
     pretrain: SelfSupervised
 
 
-class UniTransformer(Trained):
-    segment_seconds: Positive
+class UniTransformer(Cut):
     physio_channels: tuple[Count, ...]
     physio_kernels: tuple[Count, ...]
     physio_pool: Count

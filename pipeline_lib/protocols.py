@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib import seeds
+from pipeline_lib.core import seeds
+from pipeline_lib.core.schema import FOLDS, targets_of, validate
+from pipeline_lib.learning.splits import OWNERS, TRIALS, WITHHELD, Rules
 from pipeline_lib.params import Flaw, Splits
-from pipeline_lib.schema import FOLDS, targets_of, validate
-from pipeline_lib.splits import OWNERS, TRIALS, WITHHELD, Rules
 
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]

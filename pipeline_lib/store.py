@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import VISUAL
+from pipeline_lib.core.schema import VISUAL
 
 Floats32 = npt.NDArray[np.float32]
 

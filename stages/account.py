@@ -4,9 +4,9 @@ import sys
 
 import polars as pl
 
-from pipeline_lib import paths, tables
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import ACCOUNT, CROPS, LEDGER, SOURCES, SYNC
 from pipeline_lib.report import contact_sheet
-from pipeline_lib.schema import ACCOUNT, CROPS, LEDGER, SOURCES, SYNC
 
 STAGES = {
     "ingest": paths.signals,

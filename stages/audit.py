@@ -1,8 +1,10 @@
 """Prove that nothing any system is fitted on belongs to its test subjects, or stop."""
 
-from pipeline_lib import paths, protocols, splits, tables, verdicts
+from pipeline_lib import protocols
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import FOLDS, RECORDINGS
+from pipeline_lib.learning import splits, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FOLDS, RECORDINGS
 
 
 def main() -> None:

@@ -7,9 +7,10 @@ from functools import partial
 import polars as pl
 
 from models import baselines
-from pipeline_lib import crossval, parallel, paths, tables, tracking, verdicts
+from pipeline_lib.core import parallel, paths, tables, tracking
+from pipeline_lib.core.schema import RECORDINGS
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import Baseline, load_params
-from pipeline_lib.schema import RECORDINGS
 
 Scores = dict[Baseline, pl.DataFrame]
 

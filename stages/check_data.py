@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 from pipeline_lib.params import load_params
 from pipeline_lib.quality import check, console, page
 from pipeline_lib.quality.summary import summarise

@@ -5,10 +5,11 @@ from importlib import import_module
 
 import polars as pl
 
-import pipeline_lib.privacy  # noqa: F401  before the libraries that read what it sets
-from pipeline_lib import crossval, paths, tables, tracking, verdicts
+import pipeline_lib.core.privacy  # noqa: F401  before the libraries that read what it sets
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import CROPS, PHYSIO, RECORDINGS
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS, PHYSIO, RECORDINGS
 
 
 def main(dataset: str, system: str) -> None:

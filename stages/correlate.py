@@ -3,10 +3,11 @@
 import sys
 from typing import Any
 
-from pipeline_lib import paths, tables, tracking, verdicts
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import ESTIMATES, RECORDINGS
 from pipeline_lib.correlation import comparison, deciles, partition, results
+from pipeline_lib.learning import verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import ESTIMATES, RECORDINGS
 
 
 def main(dataset: str) -> None:

@@ -4,10 +4,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from pipeline_lib import incremental, paths, tables, tracking
+from pipeline_lib import incremental
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import CROPS, SOURCES, SYNC
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import skip_reason
-from pipeline_lib.schema import CROPS, SOURCES, SYNC
 from pipeline_lib.sync.shift import shifted
 from pipeline_lib.video.crop import crop_recording
 

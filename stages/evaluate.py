@@ -3,9 +3,11 @@
 import sys
 from typing import Any
 
-from pipeline_lib import comparison, evaluation, paths, splits, tables, tracking, verdicts
+from pipeline_lib import comparison, evaluation
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import PREDICTIONS, RECORDINGS
+from pipeline_lib.learning import splits, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import PREDICTIONS, RECORDINGS
 
 
 def main(dataset: str) -> None:

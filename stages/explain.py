@@ -5,9 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import cases, explanation, paths, tables, tracking, verdicts
+from pipeline_lib import cases, explanation
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import CROPS, FEATURES, PHYSIO, PREDICTIONS, RECORDINGS
+from pipeline_lib.learning import verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS, FEATURES, PHYSIO, PREDICTIONS, RECORDINGS
 
 SYSTEM, RIVAL = "mvp", "mlp"  # MVP 5.3
 

@@ -3,11 +3,12 @@
 import sys
 from functools import partial
 
-from pipeline_lib import incremental, paths, tables, tracking
+from pipeline_lib import incremental
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import PHYSIO, SOURCES
 from pipeline_lib.params import load_params
 from pipeline_lib.physio.filters import filter_recording
 from pipeline_lib.recordings import skip_reason
-from pipeline_lib.schema import PHYSIO, SOURCES
 
 
 def main(dataset: str) -> None:

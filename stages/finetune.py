@@ -6,9 +6,10 @@ from typing import Any, cast
 
 import polars as pl
 
-from pipeline_lib import crossval, paths, tables, tracking, verdicts
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import CROPS, RECORDINGS
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import CROPS, RECORDINGS
 
 
 def main(name: str) -> None:
@@ -34,7 +35,7 @@ def main(name: str) -> None:
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            videomae.finetune_fold,
+            [videomae.__name__],
             settings,
             [
                 paths.verdict(name),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_lib import crossval, paths, tables, tracking, verdicts
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import EMBEDDINGS, FEATURES, RATINGS
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import EMBEDDINGS, FEATURES, RATINGS
 
 if TYPE_CHECKING:
     from pipeline_lib.fusion.tokens import Tokens

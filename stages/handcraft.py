@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import polars as pl
 
-from pipeline_lib import paths, tables
-from pipeline_lib.face.summary import visual_features
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import FEATURES, PHYSIO, VISUAL
 from pipeline_lib.params import load_params
+from pipeline_lib.physio.face_summary import visual_features
 from pipeline_lib.physio.features import physio_features
 from pipeline_lib.physio.quality_indices import quality_indices
-from pipeline_lib.schema import FEATURES, PHYSIO, VISUAL
 
 
 def main(dataset: str) -> None:

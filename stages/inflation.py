@@ -1,18 +1,19 @@
 """How far each flaw inflates a score where nothing is to be found: `python -m stages.inflation`.
 
-Twins whose labels nothing shows (`pipeline_lib.null_twin`), evaluated honestly and with each flaw
-of params.yaml, by systems that it touches. Writes results/inflation.json and a figure beside it,
-and prints the table of docs/evaluation.md. No stage of the DAG: it takes minutes.
+Twins whose labels nothing shows (`pipeline_lib.studies.null_twin`), evaluated honestly and with
+each flaw of params.yaml, by systems that it touches. Writes results/inflation.json and a figure
+beside it, and prints the table of docs/evaluation.md. No stage of the DAG: it takes minutes.
 """
 
 import sys
 from functools import partial
 from typing import Any
 
-from pipeline_lib import inflation, parallel, paths, seeds, tables
-from pipeline_lib.null_study import CASES, Run, predict
+from pipeline_lib.core import parallel, paths, seeds, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.report import inflation as report
+from pipeline_lib.studies import inflation
+from pipeline_lib.studies.null_study import CASES, Run, predict
 
 
 def main() -> None:

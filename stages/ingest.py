@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib import incremental, ingest, ingested, paths, tracking
+from pipeline_lib import incremental, ingest, ingested
+from pipeline_lib.core import paths, tracking
 from pipeline_lib.params import load_params
 from pipeline_lib.quality import facts, page
 from pipeline_lib.quality.summary import summarise

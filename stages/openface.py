@@ -4,12 +4,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from pipeline_lib import incremental, paths, tables, tracking
+from pipeline_lib import incremental
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.files import sha256
+from pipeline_lib.core.schema import OPENFACE, SOURCES
 from pipeline_lib.face import openface
-from pipeline_lib.files import sha256
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import skip_reason
-from pipeline_lib.schema import OPENFACE, SOURCES
 
 
 def main(dataset: str) -> None:

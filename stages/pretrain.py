@@ -4,7 +4,9 @@ import sys
 from functools import partial
 from typing import Any
 
-from pipeline_lib import corpus, crossval, paths, tracking, verdicts
+from pipeline_lib import corpus
+from pipeline_lib.core import paths, tracking
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
 
 
@@ -19,7 +21,7 @@ def main(name: str) -> None:
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            corpus.pretrain_fold,
+            [corpus.__name__],
             settings,
             [paths.verdict(f"corpus-{name}")],
         )

@@ -11,9 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline_lib import paths, proof, tables
+from pipeline_lib.core import paths, tables
 from pipeline_lib.params import load_params
-from pipeline_lib.planted_study import TWINS, prove
+from pipeline_lib.studies import proof
+from pipeline_lib.studies.planted_study import TWINS, prove
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib import evaluation, paths, tables, tracking
+from pipeline_lib import evaluation
+from pipeline_lib.core import paths, tables, tracking
 from pipeline_lib.params import load_params
 from pipeline_lib.stressid_features import page, reading, study
 

@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline_lib import paths, tables
+from pipeline_lib.core import paths, tables
 from pipeline_lib.params import load_params
 from pipeline_lib.report import crop_comparison, inputs, page
 from pipeline_lib.report.deviations import Setup

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline_lib import paths, sample
+from pipeline_lib import sample
+from pipeline_lib.core import paths
 
 CLIPS = (
     "sad_then_laughing",

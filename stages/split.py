@@ -2,9 +2,10 @@
 
 import sys
 
-from pipeline_lib import paths, protocols, tables
+from pipeline_lib import protocols
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import RATINGS, RECORDINGS
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import RATINGS, RECORDINGS
 
 
 def main(dataset: str) -> None:

@@ -4,9 +4,10 @@ import sys
 
 import polars as pl
 
-from pipeline_lib import paths, store, tables, tracking
+from pipeline_lib import store
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import FEATURES, OPENFACE, PHYSIO, RECORDINGS, SYNC, validate
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FEATURES, OPENFACE, PHYSIO, RECORDINGS, SYNC, validate
 from pipeline_lib.sync.shift import shifted
 
 

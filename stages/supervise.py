@@ -4,9 +4,11 @@ import sys
 from functools import partial
 from typing import Any
 
-from pipeline_lib import corpus, crossval, paths, tables, tracking, verdicts
+from pipeline_lib import corpus
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import RECORDINGS
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import RECORDINGS
 
 
 def main(name: str) -> None:
@@ -24,7 +26,7 @@ def main(name: str) -> None:
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            corpus.supervise_fold,
+            [corpus.__name__],
             settings,
             [
                 paths.verdict(f"corpus-{name}"),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline_lib import incremental, paths, tables, tracking
+from pipeline_lib import incremental
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import SOURCES, SYNC, validate
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import SOURCES, SYNC, validate
 from pipeline_lib.sync.measure import sync_recording
 from pipeline_lib.sync.shift import with_shift
 

@@ -5,16 +5,19 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from pipeline_lib import crossval, paths, tables, tracking, verdicts
+from pipeline_lib.core import paths, tables, tracking
+from pipeline_lib.core.schema import FEATURES
+from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FEATURES
 
 
 def main(dataset: str, system: str) -> None:
     from safetensors.torch import save_model
 
+    from pipeline_lib.stored_features import systems
+
     params = load_params()
-    module = import_module(f"models.{system}")
+    of = import_module(f"models.{system}").SYSTEM
     config = getattr(params.models[params.scale], system)
     settings: dict[str, Any] = {
         "config": config,
@@ -30,18 +33,19 @@ def main(dataset: str, system: str) -> None:
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            module.train_fold,
+            [f"models.{system}"],
             settings,
             [*tables.shards(paths.features(dataset)), paths.verdict(dataset)],
         )
         results = crossval.run(
-            partial(module.train_fold, features, **settings),
+            partial(systems.train_fold, features, system=of, **settings),
             folds,
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,
         )
-        crossval.write(out, results, folds, features, module.lacking(features, config))
+        lacking = systems.lacking(features, system=of, config=config)
+        crossval.write(out, results, folds, features, lacking)
         for number, result in results.items():
             save_model(result.model, str(paths.fold(out, number).with_suffix(".safetensors")))
         crossval.log_results(run, results)

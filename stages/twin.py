@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 from pipeline_lib.params import load_params
 
 CLIPS = ("sad_then_laughing", "neutral_then_smiling")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline_lib.files import sha256
+from pipeline_lib.core.files import sha256
 
 
 def hashes(root: Path) -> dict[str, str]:

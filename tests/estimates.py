@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
+from pipeline_lib.core.schema import ESTIMATES
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES
-from pipeline_lib.schema import ESTIMATES
 
 
 def estimates(noise, *, seed=0, n=60, classes=CLASSES, gain=None):

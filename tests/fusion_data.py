@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline_lib.core.schema import FOLDS
 from pipeline_lib.fusion.tokens import Floats, Tokens
 from pipeline_lib.params import load_params
-from pipeline_lib.schema import FOLDS
 
 WIDTHS = {"image": 5, "audio": 3, "fau": 3}
 N_TOKENS = 4

@@ -8,7 +8,7 @@ import torch
 
 from models.layers import MVP
 from pipeline_lib import attention
-from pipeline_lib.training import Batch
+from pipeline_lib.learning.training import Batch
 from tests.test_models import batch, build, lengths_of, small
 
 READOUTS = ("mean", "cls", "last")

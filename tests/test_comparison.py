@@ -9,10 +9,10 @@ import pytest
 from sklearn.metrics import f1_score
 
 from pipeline_lib.comparison import compare, family
+from pipeline_lib.core.schema import FOLDS, PREDICTIONS, TARGETS
 from pipeline_lib.evaluation import EvaluationError
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import FOLDS, PREDICTIONS, TARGETS
-from pipeline_lib.splits import Rules
 
 EVALUATION = Evaluation(bootstrap=100, permutations=4000, confidence=0.95, margin=0.1)
 GROUPED = Rules("grouped", (), times_tested=1)

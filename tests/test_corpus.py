@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from models.videomae import Taught, lesson_loss, normalise
-from pipeline_lib import corpus, paths
-from pipeline_lib.schema import CROPS, RECORDINGS
-from pipeline_lib.training import TrainingError
+from pipeline_lib import corpus
+from pipeline_lib.core import paths
+from pipeline_lib.core.schema import CROPS, RECORDINGS
+from pipeline_lib.learning.training import TrainingError
 from tests.test_model_videomae import config, encoder, finetune, planted  # noqa: F401
 
 NAN = math.nan

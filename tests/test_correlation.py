@@ -11,13 +11,13 @@ import pytest
 import yaml
 from scipy.stats import pearsonr
 
-from pipeline_lib import tables
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import RECORDINGS
 from pipeline_lib.correlation import comparison, deciles, partition, results
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES
 from pipeline_lib.evaluation import EvaluationError
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import RECORDINGS
-from pipeline_lib.splits import Rules
 from tests.estimates import estimates
 
 EVALUATION = Evaluation(bootstrap=500, permutations=999, confidence=0.95, margin=0.05)

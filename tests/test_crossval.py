@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from models import uni_au
-from pipeline_lib import crossval
+from pipeline_lib.core.schema import FOLDS as FOLDS_SCHEMA
+from pipeline_lib.learning import crossval
+from pipeline_lib.learning.training import NothingToTest
 from pipeline_lib.params import Execution
-from pipeline_lib.planted import FPS, SAMPLING_RATE, planted, without
-from pipeline_lib.schema import FOLDS as FOLDS_SCHEMA
-from pipeline_lib.training import NothingToTest
+from pipeline_lib.stored_features import systems as on_features
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, planted, without
 from tests.test_models import small
 
 FOLDS = pl.DataFrame(
@@ -71,7 +72,7 @@ def test_checkpoints_lie_elsewhere_for_other_params_or_data(tmp_path: Path) -> N
 
     def folder(content: str, depth: int) -> Path:
         data.write_text(content)
-        return crossval.checkpoint_folder("run", crossval.run, {"depth": depth}, [data])
+        return crossval.checkpoint_folder("run", [crossval.__name__], {"depth": depth}, [data])
 
     assert folder("x", 1) == folder("x", 1)
     assert len({folder("x", 1), folder("y", 1), folder("x", 2)}) == 3
@@ -96,10 +97,12 @@ def test_a_fold_with_nothing_to_test_is_left_out_and_its_recordings_have_the_rea
     folds = pl.DataFrame(rows, schema=dict(FOLDS_SCHEMA), orient="row")
     rates = {"fps": FPS, "sampling_rate": SAMPLING_RATE}
     config = small("uni_au", epochs=1)
-    work = partial(uni_au.train_fold, features, config=config, seed=0, **rates)
+    system = uni_au.SYSTEM
+    work = partial(on_features.train_fold, features, system=system, config=config, seed=0, **rates)
     results = crossval.run(work, folds, checkpoints=tmp_path, execution=EXECUTION, label="x")
     assert list(results) == [1, 2]
-    crossval.write(tmp_path, results, folds, features, uni_au.lacking(features, config))
+    lacking = on_features.lacking(features, system=system, config=config)
+    crossval.write(tmp_path, results, folds, features, lacking)
     ledger = pl.read_parquet(tmp_path / "_ledger.parquet").filter(recording_id="00_0")
     assert ledger["reason"].to_list() == ["no video"]
     with pytest.raises(NothingToTest, match="1 have no video"):

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline_lib import crossval, degradation
-from pipeline_lib.planted import planted
-from pipeline_lib.trials import Modality
+from pipeline_lib.learning import crossval
+from pipeline_lib.stored_features import degradation
+from pipeline_lib.stored_features.trials import Modality
+from pipeline_lib.studies.planted import planted
 from tests.test_models import run
 
 

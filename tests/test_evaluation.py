@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef, roc_auc_score
 
+from pipeline_lib.core.schema import PREDICTIONS
 from pipeline_lib.evaluation import EvaluationError, confusions, flat, summarise
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import PREDICTIONS
-from pipeline_lib.splits import Rules
 
 EVALUATION = Evaluation(bootstrap=2000, permutations=100, confidence=0.95, margin=0.05)
 GROUPED = Rules("grouped", (), times_tested=1)

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from safetensors.torch import save_model
 
-from pipeline_lib import cases, explanation, paths, schema
-from pipeline_lib.planted import FPS, SAMPLING_RATE, planted
+from pipeline_lib import cases, explanation
+from pipeline_lib.core import paths, schema
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, planted
 from tests.test_models import run, small
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
+from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES
 from pipeline_lib.face import feature_extraction, geometry
 from pipeline_lib.face.action_units import COEFFICIENTS, UNITS, measures
 from pipeline_lib.face.landmarker import Face
 from pipeline_lib.face.neutral import score
 from pipeline_lib.face.second_pass import BATCH, with_action_units
 from pipeline_lib.face.tracking import follower
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES
 
 Asset = Callable[[str], Path]
 Floats = npt.NDArray[np.float64]

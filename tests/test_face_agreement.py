@@ -13,11 +13,11 @@ from scipy.stats import pearsonr
 from sklearn.metrics import roc_auc_score
 
 from metrics.agreement import icc
-from pipeline_lib.face.agreement import COMPARED, NOT_COMPARED, main
-from pipeline_lib.face.comparison import Comparison, compare
+from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.face.openface_csv import GROUPS, CSVError, write_csv
+from pipeline_lib.face_study.agreement import COMPARED, NOT_COMPARED, main
+from pipeline_lib.face_study.comparison import Comparison, compare
 from pipeline_lib.report import figures
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES, GAZE_VECTORS, LANDMARKS, POSE
 
 Floats = npt.NDArray[np.float64]
 Change = Callable[[dict[str, float], float], dict[str, float]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_lib.face.benchmark import (
+from pipeline_lib.face_study.benchmark import (
     EMBEDDED,
     OPENFACE,
     PLAIN,
@@ -28,7 +28,7 @@ MODEL = next(Path("assets/face_landmarker").resolve().glob("*.task"))
 def test_time_and_memory_are_those_of_the_processes() -> None:
     """From a small process: what the one that starts another has in memory counts in its peak."""
     script = (
-        "import sys; from pipeline_lib.face.benchmark import measure\n"
+        "import sys; from pipeline_lib.face_study.benchmark import measure\n"
         "hungry = 'import time; x = b\"1\" * (300 * 2**20); time.sleep(0.5)'\n"
         "cost = measure(lambda _: [sys.executable, '-c', hungry], n_processes=2)\n"
         "print(cost.seconds, cost.peak)"
@@ -61,7 +61,7 @@ def test_real_openface_runs_beside_them_if_it_is_on_path(
 def test_plain_loop_and_embedded_extractor_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline_lib.face.benchmark.ROUNDS", 1)
+    monkeypatch.setattr("pipeline_lib.face_study.benchmark.ROUNDS", 1)
     single = first_frame(CLIP, tmp_path)
     assert len(frame_times(single)) == 1
     costs = compare(programs([single], MODEL), n_processes=1)

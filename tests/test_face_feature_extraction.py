@@ -11,10 +11,10 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import AU_INTENSITIES, GAZE_VECTORS, LANDMARKS
 from pipeline_lib.face import feature_extraction, landmarker
 from pipeline_lib.face.landmarker import SetupError, check_libraries
 from pipeline_lib.face.openface_csv import GROUPS, read_csv
-from pipeline_lib.schema import AU_INTENSITIES, GAZE_VECTORS, LANDMARKS
 from pipeline_lib.video.decode import frame_times
 
 Asset = Callable[[str], Path]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib.face.memory import Moment, curve, repeat, report
+from pipeline_lib.face_study.memory import Moment, curve, repeat, report
 from pipeline_lib.video.decode import frame_times
 
 Asset = Callable[[str], Path]

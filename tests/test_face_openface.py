@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from pipeline_lib.core.schema import GAZE_ANGLES, LANDMARKS, OPENFACE, POSE, validate
 from pipeline_lib.face import process
 from pipeline_lib.face.container import ExtractorError
 from pipeline_lib.face.openface import batches, extract_batch
 from pipeline_lib.face.program import ExtractorMissing
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import Execution, OpenFace
-from pipeline_lib.schema import GAZE_ANGLES, LANDMARKS, OPENFACE, POSE, validate
 from pipeline_lib.video.encode import write_video
 from tests import openface_stand_in as stand_in
 

@@ -7,9 +7,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES
 from pipeline_lib.face import feature_extraction, pyfaceau
 from pipeline_lib.face.openface_csv import CSVError, read_csv
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES
 from tests import pyfaceau_stand_in as stand_in
 
 CLIP = next(Path("assets/neutral_then_smiling").resolve().glob("*.mp4"))

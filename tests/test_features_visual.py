@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from pipeline_lib.face.summary import visual_features
-from pipeline_lib.schema import VISUAL
+from pipeline_lib.core.schema import VISUAL
+from pipeline_lib.physio.face_summary import visual_features
 
 
 def test_known_answer_over_frames_with_a_face() -> None:

@@ -12,14 +12,18 @@ import yaml
 import stages.audit
 import stages.split
 from models.tabular import HANDCRAFTED, Fold
-from pipeline_lib import corpus, feature_training, paths, splits, verdicts
-from pipeline_lib.planted import FPS, SAMPLING_RATE, planted
+from pipeline_lib import corpus
+from pipeline_lib.core import paths
+from pipeline_lib.core.schema import FOLDS, LEDGER, RATINGS, TARGETS
+from pipeline_lib.core.tables import write_table
+from pipeline_lib.learning import splits, verdicts
+from pipeline_lib.learning.splits import EPOCH, LEAKY, OF_TRAINING, SCALE, WINDOWS
+from pipeline_lib.learning.training import by_role
+from pipeline_lib.params import load_params
 from pipeline_lib.report.comparisons import FLAWS
-from pipeline_lib.schema import FOLDS, LEDGER, RATINGS, TARGETS
-from pipeline_lib.splits import EPOCH, LEAKY, OF_TRAINING, SCALE, WINDOWS
-from pipeline_lib.tables import write_table
-from pipeline_lib.training import by_role
-from pipeline_lib.trials import VisualScale
+from pipeline_lib.stored_features import systems as on_features
+from pipeline_lib.stored_features.trials import BOTH, VisualScale
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, planted
 from tests.test_models import run
 from tests.test_protocols import BALANCED, index
 from tests.test_splits import audit, made
@@ -230,13 +234,13 @@ def test_windows_between_those_of_the_test_are_trained_on_on_request(
 ) -> None:
     features, fold = small
     trained: list[dict[str, list[str]]] = []
-    fit = feature_training.fit_fold
+    fit = on_features.fit_fold
 
     def spy(model: Any, data: Any, **settings: Any) -> Any:
         trained.append({role: items.recording_ids for role, items in data.items()})
         return fit(model, data, **settings)
 
-    monkeypatch.setattr(feature_training, "fit_fold", spy)
+    monkeypatch.setattr(on_features, "fit_fold", spy)
     for flaws in ((), (WINDOWS,)):
         run(system, features, flawed(fold, *flaws), epochs=1)
     honest, leaky = trained
@@ -246,22 +250,27 @@ def test_windows_between_those_of_the_test_are_trained_on_on_request(
     assert (leaky["test"], leaky["validation"]) == (honest["test"], honest["validation"])
 
 
+def cut(seconds: float) -> on_features.Items:
+    config = load_params().models["tiny"].mvp_10s.model_copy(update={"segment_seconds": seconds})
+    return on_features.items_of(config, BOTH, fps=FPS, sampling_rate=SAMPLING_RATE)
+
+
 def test_windows_that_leak_share_half_of_their_frames_with_tested_ones(
     small: tuple[pl.DataFrame, pl.DataFrame],
 ) -> None:
     features, _ = small
-    items, lengths = feature_training.segments(4.0, fps=FPS, sampling_rate=SAMPLING_RATE)
+    items = cut(4.0)
     assert items.between is not None
     one, scale = features.head(1), VisualScale.of(features)
     ordinary, between = (of(one, scale).tensors["visual"] for of in (items.of, items.between))
-    half = lengths.frames // 2
+    half = items.lengths.frames // 2
     assert len(between) == len(ordinary) - 1 == 1
     assert between[0, :half].equal(ordinary[0, half:])
     assert between[0, half:].equal(ordinary[1, :half])
 
 
 def test_recordings_of_one_window_have_nothing_between() -> None:
-    items, _ = feature_training.segments(10.0, fps=FPS, sampling_rate=SAMPLING_RATE)
+    items = cut(10.0)
     features, _ = planted(n_subjects=1, trials=1)
     assert items.between is not None
     with pytest.raises(RuntimeError, match=r"segment_seconds = 10 s.*take overlapping_windows out"):

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from pipeline_lib import params, paths, protocols, tables, verdicts
-from pipeline_lib.imports import PACKAGES
-from pipeline_lib.params import load_params
-from pipeline_lib.schema import (
+from pipeline_lib import params, protocols
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.imports import PACKAGES
+from pipeline_lib.core.schema import (
     EMBEDDINGS,
     ESTIMATES,
     FEATURES,
@@ -23,6 +23,8 @@ from pipeline_lib.schema import (
     RECORDINGS,
     SELECTIONS,
 )
+from pipeline_lib.learning import verdicts
+from pipeline_lib.params import load_params
 from stages import fuse, split
 
 DATASET = "hume_reaction"
@@ -43,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in PACKAGES:  # whose code the checkpoints' name tells
         (tmp_path / name).symlink_to(Path(name).resolve())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline_lib.spool.send", lambda folder: None)
+    monkeypatch.setattr("pipeline_lib.core.spool.send", lambda folder: None)
     labels = write_labels()
     write_inputs(labels)
     split.main(DATASET)

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 import torch
 
+from pipeline_lib.core.schema import EMBEDDINGS, FEATURES
 from pipeline_lib.fusion import tokens
 from pipeline_lib.fusion.tokens import Recordings, Scale, Tokens, joined, span_means
-from pipeline_lib.schema import EMBEDDINGS, FEATURES
-from pipeline_lib.training import TrainingError
+from pipeline_lib.learning.training import TrainingError
 
 NAN = float("nan")
 

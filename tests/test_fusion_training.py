@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from models.fusion import train_fold
-from pipeline_lib import splits
+from pipeline_lib.core.schema import ESTIMATES, REACTIONS, SELECTIONS, validate
 from pipeline_lib.fusion import training
 from pipeline_lib.fusion.tokens import Tokens
 from pipeline_lib.fusion.training import Fused
-from pipeline_lib.schema import ESTIMATES, REACTIONS, SELECTIONS, validate
+from pipeline_lib.learning import splits
 from tests.fusion_data import SYSTEMS, fold_of, recordings, small, withheld
 
 NAN = float("nan")

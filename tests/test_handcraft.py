@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline_lib import tables
-from pipeline_lib.face.summary import visual_features
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import FEATURES, PHYSIO, VISUAL
+from pipeline_lib.physio.face_summary import visual_features
 from pipeline_lib.physio.heart import HEART_FEATURES
 from pipeline_lib.physio.quality_indices import QUALITY_INDICES
 from pipeline_lib.physio.skin import EDA_FEATURES
-from pipeline_lib.schema import FEATURES, PHYSIO, VISUAL
 
 SECONDS, RATE = 40, 128
 NAMES = VISUAL["stressid42"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_lib import imports
+from pipeline_lib.core import imports
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '"""Doc."""\ndef f(x):\n    from pipeline_lib.c import g\n    return g(x)\n'
     )
     Path("pipeline_lib/c.py").write_text("def g(x):\n    return 2 * x\n")
-    Path("pipeline_lib/paths.py").write_text("HERE = 1\n")
+    Path("pipeline_lib/core/paths.py").write_text("HERE = 1\n")
     imports._direct_imports.cache_clear()
     return tmp_path
 
@@ -53,5 +53,5 @@ def test_fingerprint_changes_with_formulas_alone(
 def test_fingerprint_leaves_io_out(tree: Path) -> None:
     Path("pipeline_lib/c.py").write_text("from pipeline_lib import paths\n")
     before = imports.fingerprint(["pipeline_lib.a"])
-    Path("pipeline_lib/paths.py").write_text("HERE = 2\n")
+    Path("pipeline_lib/core/paths.py").write_text("HERE = 2\n")
     assert imports.fingerprint(["pipeline_lib.a"]) == before

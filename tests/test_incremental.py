@@ -39,7 +39,7 @@ def run(rows: list[dict[str, Any]], calls: Path, *, factor: float = 1.0, **param
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("pipeline_lib.paths.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("pipeline_lib.core.paths.CACHE", tmp_path / "cache")
     folder = tmp_path / "calls"
     folder.mkdir()
     return folder
@@ -99,7 +99,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from tests import test_incremental as t
-from pipeline_lib import incremental, paths
+from pipeline_lib import incremental
+from pipeline_lib.core import paths
 folder = Path(sys.argv[1])
 paths.CACHE = folder / "cache"
 done = t.run(t.recordings(*range(1, 9)), folder / "calls", wait=float(sys.argv[2]))

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline_lib import inflation, null_twin
-from pipeline_lib.null_study import CASES, Run, predict
+from pipeline_lib.core.schema import CROPS, PREDICTIONS, validate
 from pipeline_lib.params import Evaluation, load_params
 from pipeline_lib.report import inflation as report
-from pipeline_lib.schema import CROPS, PREDICTIONS, validate
+from pipeline_lib.studies import inflation, null_twin
+from pipeline_lib.studies.null_study import CASES, Run, predict
 
 EVALUATION = Evaluation(bootstrap=500, permutations=100, confidence=0.95, margin=0.05)
 

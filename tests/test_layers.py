@@ -10,7 +10,7 @@ from torch import Tensor
 from models.layers import MVP, AttentionLayer, Backbone, SegmentEncoder, sinusoids
 from models.mvp_ssl import span_masks
 from models.transcription import Transcription
-from pipeline_lib.training import Batch, label_loss
+from pipeline_lib.learning.training import Batch, label_loss
 from tests.test_models import batch, lengths_of, small
 
 N_TIMES, N_TOKENS = 120, 6

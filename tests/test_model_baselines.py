@@ -10,9 +10,9 @@ from scipy.special import logit
 
 from models import tabular
 from models.baselines import fit_predict, kind_and_modalities, lacking, make
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.params import MLP, Baseline, Baselines, load_params
 from pipeline_lib.report.published import SYSTEMS as SHOWN
-from pipeline_lib.schema import TARGETS
 from tests.dag import stages
 
 SYSTEMS: tuple[Baseline, ...] = get_args(Baseline)

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline_lib import crossval
+from pipeline_lib.core.schema import CROPS, FOLDS, PHYSIO, TARGETS
+from pipeline_lib.learning import crossval
 from pipeline_lib.params import Systems, load_params
 from pipeline_lib.report.published import SYSTEMS as SHOWN
-from pipeline_lib.schema import CROPS, FOLDS, PHYSIO, TARGETS
 
 SYSTEMS = ("ehci", "udlbv")
 N, SIZE = 45, 32

@@ -9,7 +9,7 @@ from transformers import ResNetModel, SegformerConfig, SegformerModel
 
 from models import udlbv
 from models.udlbv import ExtremeLearningMachine, LastState, Sequences
-from pipeline_lib.training import TrainingError
+from pipeline_lib.learning.training import TrainingError
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 255, (3, 32, 32, 3), np.uint8)

@@ -19,9 +19,9 @@ from transformers import (
 
 from models.videomae import finetune_fold, layer_groups, normalise, pretrain, tube_masks
 from pipeline_lib.clips import Clips, decode, usable
+from pipeline_lib.core.schema import CROPS
+from pipeline_lib.learning.training import FoldResult, TrainingError
 from pipeline_lib.params import VideoMAE, load_params
-from pipeline_lib.schema import CROPS
-from pipeline_lib.training import FoldResult, TrainingError
 
 SIZE, N_FRAMES = 32, 4
 

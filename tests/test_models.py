@@ -14,10 +14,12 @@ from models.mvp_tri import MVPTri
 from models.uni_au import UniAU
 from models.uni_physio import UniPhysio
 from models.uni_transformer import UniTransformer
+from pipeline_lib.learning.training import Batch, FoldResult, label_loss
 from pipeline_lib.params import Models, load_params
-from pipeline_lib.planted import FPS, SAMPLING_RATE, planted, without
-from pipeline_lib.training import Batch, FoldResult, label_loss
-from pipeline_lib.trials import N_VISUAL, Lengths
+from pipeline_lib.stored_features import systems as on_features
+from pipeline_lib.stored_features.systems import System
+from pipeline_lib.stored_features.trials import N_VISUAL, Lengths
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, planted, without
 
 # Of each system its network, and the targets that the planted model lets it know.
 CASES = {
@@ -96,12 +98,20 @@ def batch(system: str, n: int, lengths: Lengths) -> Batch:
 
 def run(system: str, features: pl.DataFrame, fold: pl.DataFrame, *,
         checkpoint: Path | None = None, **changes: Any) -> FoldResult:  # fmt: skip
-    train_fold = import_module(f"models.{system}").train_fold
-    result: FoldResult = train_fold(
-        features, fold, config=small(system, **changes), fps=FPS, sampling_rate=SAMPLING_RATE,
-        seed=0, checkpoint=checkpoint,
+    return on_features.train_fold(
+        features, fold, system=system_of(system), config=small(system, **changes), fps=FPS,
+        sampling_rate=SAMPLING_RATE, seed=0, checkpoint=checkpoint,
     )  # fmt: skip
-    return result
+
+
+def system_of(name: str) -> System:
+    declared: System = import_module(f"models.{name}").SYSTEM
+    return declared
+
+
+def lost(features: pl.DataFrame, name: str, **changes: Any) -> set[str]:
+    config = small(name, **changes)
+    return set(on_features.lacking(features, system=system_of(name), config=config))
 
 
 def test_every_system_has_a_case() -> None:
@@ -175,13 +185,12 @@ def test_a_recording_without_the_other_modality_takes_part(system: str) -> None:
     features, fold = planted(n_subjects=8, trials=2)
     unseen = {"valence": "visual", "arousal": "physio"}
     test = fold.filter(role="test")["recording_id"].to_list()
-    lacking = import_module(f"models.{system}").lacking
     for target, modality in unseen.items():
         table = without(features, pl.col("recording_id").is_in(test[:2]), modality)
-        lost = set(test[:2]) if target in CASES[system][1] else set()
-        assert set(lacking(table, small(system))) == lost
+        unusable = set(test[:2]) if target in CASES[system][1] else set()
+        assert lost(table, system) == unusable
         predicted = set(run(system, table, fold, epochs=1).scores["recording_id"])
-        assert predicted == set(test) - lost
+        assert predicted == set(test) - unusable
 
 
 @pytest.mark.parametrize("system", MASKED)
@@ -190,9 +199,8 @@ def test_masked_quality_lets_recordings_of_one_modality_take_part(system: str) -
     test = fold.filter(role="test")["recording_id"].to_list()
     table = without(features, pl.col("recording_id") == test[0], "visual")
     table = without(table, pl.col("recording_id") == test[1], "physio")
-    lacking = import_module(f"models.{system}").lacking
-    assert len(lacking(table, small(system))) == 2
-    assert not lacking(table, small(system, quality="mask"))
+    assert len(lost(table, system)) == 2
+    assert not lost(table, system, quality="mask")
     scores = run(system, table, fold, epochs=1, quality="mask").scores
     assert set(scores["recording_id"]) == set(test)
     assert scores["score"].is_finite().all()

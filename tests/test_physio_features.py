@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_lib.core.schema import PHYSIO
 from pipeline_lib.params import load_params
 from pipeline_lib.physio import heart
 from pipeline_lib.physio.features import physio_features
@@ -21,7 +22,6 @@ from pipeline_lib.physio.heart import HEART_FEATURES, SIGNAL_FEATURES, heart_fea
 from pipeline_lib.physio.quality_indices import QUALITY_INDICES, quality_indices
 from pipeline_lib.physio.skin import EDA_FEATURES, skin_features
 from pipeline_lib.recordings import Signal
-from pipeline_lib.schema import PHYSIO
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_lib import schema, tables
+from pipeline_lib.core import schema, tables
 from pipeline_lib.params import Band, Physio
 from pipeline_lib.physio import filters
 from pipeline_lib.recordings import RecordingError, Signal

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import PHYSIO
 from pipeline_lib.physio.quality_indices import EDA_INDICES, HEART_INDICES, quality_indices
-from pipeline_lib.schema import PHYSIO
 
 RATE = 128
 HEART = {"ECG": nk.ecg_simulate, "PPG": nk.ppg_simulate}

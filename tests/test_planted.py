@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from pipeline_lib.planted import CUT_SECONDS, FPS, N_CUTS, SAMPLING_RATE, Twin, draw
-from pipeline_lib.planted_people import COLUMNS, PRESENT, _noise
-from pipeline_lib.schema import FEATURES, TARGETS, validate
+from pipeline_lib.core.schema import FEATURES, TARGETS, validate
+from pipeline_lib.studies.planted import CUT_SECONDS, FPS, N_CUTS, SAMPLING_RATE, Twin, draw
+from pipeline_lib.studies.planted_people import COLUMNS, PRESENT, _noise
 
 N_SUBJECTS, TRIALS = 100, 4
 SURE = 1e-3  # p below which chance is no explanation; draws are the same in every run

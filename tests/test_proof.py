@@ -7,11 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline_lib import planted, proof
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.params import Execution, load_params
-from pipeline_lib.planted import Twin
-from pipeline_lib.planted_study import TWINS, prove
-from pipeline_lib.schema import TARGETS
+from pipeline_lib.stored_features import systems as on_features
+from pipeline_lib.studies import planted, proof
+from pipeline_lib.studies.planted import Twin
+from pipeline_lib.studies.planted_study import TWINS, prove
 
 # Of a system on a twin, the targets whose cue it finds within so many epochs.
 FINDS = [("mvp", "kind", TARGETS, 4), ("mvp", "order", TARGETS, 4), ("mvp_10s", "order", (), 2)]
@@ -26,8 +27,9 @@ def test_one_fold_finds_the_cue_that_it_can_see_and_no_other(system, cue, found,
     config = proof.sized(getattr(params.models["tiny"], system)).model_copy(
         update={"epochs": epochs}
     )
-    result = import_module(f"models.{system}").train_fold(
-        features, folds.filter(fold=0), config=config, fps=planted.FPS,
+    result = on_features.train_fold(
+        features, folds.filter(fold=0), system=import_module(f"models.{system}").SYSTEM,
+        config=config, fps=planted.FPS,
         sampling_rate=planted.SAMPLING_RATE, seed=0, checkpoint=None,
     )  # fmt: skip
     scores = result.scores.join(cues, on="recording_id")

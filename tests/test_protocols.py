@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib import protocols, splits
+from pipeline_lib import protocols
+from pipeline_lib.core.schema import RECORDINGS
+from pipeline_lib.learning import splits
 from pipeline_lib.params import Splits
-from pipeline_lib.schema import RECORDINGS
 
 PAPER = Splits(protocol="grouped", folds=5, repeats=3, stimulus_folds=2, validation=0.2)
 BALANCED = [[0, 1, 0, 1]] * 10

@@ -5,7 +5,7 @@ import re
 import polars as pl
 import pytest
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.quality import page, pictures, trouble
 from pipeline_lib.quality.facts import CHANNELS, CHECKED, VIDEOS, Facts
 from pipeline_lib.quality.summary import summarise

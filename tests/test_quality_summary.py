@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.quality import contents, facts, trouble
 from pipeline_lib.quality.facts import CHANNELS, CHECKED, VIDEOS, Facts
 from pipeline_lib.quality.summary import Count, summarise

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.report import success_cases
 from pipeline_lib.report.success_cases import Cases
 

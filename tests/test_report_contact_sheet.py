@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from pipeline_lib.core.schema import CROPS, LEDGER
 from pipeline_lib.report.contact_sheet import chosen, contact_sheet, evenly, frames_to_show
-from pipeline_lib.schema import CROPS, LEDGER
 
 
 def rows(schema, *rows_):

@@ -6,7 +6,7 @@ import re
 import polars as pl
 from PIL import Image
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.params import Start, load_params
 from pipeline_lib.report import crop_comparison
 from pipeline_lib.report.crop_comparison import Pair, pairs

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.report import degraded
 from tests.test_report_tables import summary
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.report import labels
 
 

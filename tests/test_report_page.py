@@ -13,14 +13,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline_lib import schema
 from pipeline_lib.comparison import family
+from pipeline_lib.core import schema
 from pipeline_lib.evaluation import summarise
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation, Params, load_params
 from pipeline_lib.report import figures, labels, page, real
 from pipeline_lib.report.deviations import Setup
 from pipeline_lib.report.videos import Videos
-from pipeline_lib.splits import Rules
 
 RNG = np.random.default_rng(0)
 N_FRAMES = 36

@@ -6,7 +6,7 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.report import ledgers, markup, results, timing
 from pipeline_lib.report.published import MODALITIES, SYSTEMS, TABLE_3, TABLE_4
 

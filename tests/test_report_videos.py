@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from pipeline_lib import schema
+from pipeline_lib.core import schema
 from pipeline_lib.report.videos import Videos, table_2
 
 

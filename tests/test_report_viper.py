@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline_lib.correlation import comparison, results
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
 from pipeline_lib.report import viper, viper_deviations, viper_figures, viper_published
 from pipeline_lib.report.viper_published import TABLE_2, TABLE_3, TITLES
-from pipeline_lib.splits import Rules
 from tests.estimates import estimates
 from tests.test_report_page import own, render
 

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_lib.planted import FPS, SAMPLING_RATE, planted
-from pipeline_lib.schema import FEATURES
-from pipeline_lib.segments import Segments, cuts
-from pipeline_lib.training import fit_fold
-from pipeline_lib.trials import N_VISUAL, VisualScale
+from pipeline_lib.core.schema import FEATURES
+from pipeline_lib.learning.training import fit_fold
+from pipeline_lib.stored_features.segments import Segments, cuts
+from pipeline_lib.stored_features.trials import N_VISUAL, VisualScale
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, planted
 from tests.test_models import small
 
 

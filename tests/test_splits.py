@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline_lib import protocols, splits
+from pipeline_lib import protocols
+from pipeline_lib.learning import splits
 from tests.test_protocols import BALANCED, PAPER, index, make
 
 Two = tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline_lib import store
-from pipeline_lib.schema import FEATURES, OPENFACE, PHYSIO, VISUAL, validate
+from pipeline_lib.core.schema import FEATURES, OPENFACE, PHYSIO, VISUAL, validate
 
 RECORDING: dict[str, Any] = {
     "recording_id": "P01_4",

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline_lib.imports import imported_modules, path_of
+from pipeline_lib.core.imports import imported_modules, path_of
+from pipeline_lib.core.schema import targets_of
+from pipeline_lib.learning.splits import LeakageError
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import DatasetError
-from pipeline_lib.schema import targets_of
-from pipeline_lib.splits import LeakageError
 from pipeline_lib.stressid_features import columns, reading, study
 from pipeline_lib.stressid_features.columns import GROWS, KEPT, PHYSIO, VERDICT, of_view
 from tests.published_features import SUBJECTS, TABLES, WITHOUT_VIDEO, draw, write

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline_lib.schema import RECORDINGS, SYNC, validate
+from pipeline_lib.core.schema import RECORDINGS, SYNC, validate
 from pipeline_lib.sync.measure import MEASURED, sync_recording
 from pipeline_lib.sync.shift import shifted, with_shift
 from pipeline_lib.twins.bids import writer

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import LANDMARKS
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import LANDMARKS
 from pipeline_lib.sync.pulse import Skin, blood_volume, mean_colour, pos, skin_colour
 from pipeline_lib.video.encode import write_video
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline_lib import tables
-from pipeline_lib.schema import LEDGER, SOURCES, SYNC
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import LEDGER, SOURCES, SYNC
 from tests.viewer import record
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline_lib import tables
-from pipeline_lib.schema import SchemaError
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import SchemaError
 
 TABLE = pl.DataFrame({"recording_id": ["a", "b"], "value": [1.0, None]})
 SCHEMA = dict(TABLE.schema)

@@ -20,9 +20,10 @@ import torch
 import yaml
 from rich.console import Console
 
-from pipeline_lib import mlflow_sender, paths, spool, tables, tracking
+from pipeline_lib import mlflow_sender
+from pipeline_lib.console import send_all
+from pipeline_lib.core import paths, spool, tables, tracking
 from pipeline_lib.params import load_params
-from pipeline_lib.report.console import send_all
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
@@ -30,7 +31,7 @@ ROOT = Path.cwd()
 LIMIT = 120.0  # s, on a busy machine
 ONE_STAGE = """
 import sys, time
-from pipeline_lib import tracking
+from pipeline_lib.core import tracking
 with tracking.stage_run(sys.argv[1], "deap", experiment="test", params={}) as run:
     run.metrics({"x": 1.0})
     print("working", flush=True)

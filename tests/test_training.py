@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pipeline_lib.training import (
+from pipeline_lib.learning.training import (
     Batch,
     Epoch,
     NothingToTest,

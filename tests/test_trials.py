@@ -9,9 +9,17 @@ import polars as pl
 import pytest
 import torch
 
-from pipeline_lib.schema import FEATURES
-from pipeline_lib.training import TrainingError
-from pipeline_lib.trials import N_VISUAL, Lengths, Trials, VisualScale, lacking, standardise, usable
+from pipeline_lib.core.schema import FEATURES
+from pipeline_lib.learning.training import TrainingError
+from pipeline_lib.stored_features.trials import (
+    N_VISUAL,
+    Lengths,
+    Trials,
+    VisualScale,
+    lacking,
+    standardise,
+    usable,
+)
 
 single = partial(np.array, dtype=np.float32)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline_lib import paths, tables, verdicts
-from pipeline_lib.schema import CROPS, FOLDS, LEDGER, RECORDINGS
-from pipeline_lib.splits import LeakageError, Rules
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import CROPS, FOLDS, LEDGER, RECORDINGS
+from pipeline_lib.learning import verdicts
+from pipeline_lib.learning.splits import LeakageError, Rules
 
 GROUPED = Rules("grouped", (), times_tested=1)
 

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline_lib import paths, tables
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import CROPS, LANDMARKS, LEDGER, OPENFACE, validate
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import Crop
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import CROPS, LANDMARKS, LEDGER, OPENFACE, validate
 from pipeline_lib.video.clips import clip_times, nearest
 from pipeline_lib.video.crop import crop_recording, cut, share_outside
 from pipeline_lib.video.encode import write_video

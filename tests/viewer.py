@@ -4,11 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline_lib import params, tables
+from pipeline_lib import params
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import LANDMARKS, OPENFACE, SIGNALS
 from pipeline_lib.datasets.bids import adapter
 from pipeline_lib.face.feature_extraction import measure
 from pipeline_lib.face.tracking import follower
-from pipeline_lib.schema import LANDMARKS, OPENFACE, SIGNALS
 from pipeline_lib.twins.bids import writer
 from pipeline_lib.twins.shared.plan import Trial
 

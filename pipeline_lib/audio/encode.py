@@ -3,7 +3,7 @@
 import wave
 from pathlib import Path
 
-from pipeline_lib import tables
+from pipeline_lib.core import tables
 from pipeline_lib.video.encode import Track
 
 

@@ -12,8 +12,8 @@ from metrics.bootstrap import interval, resamples
 from pipeline_lib.correlation import deciles, partition
 from pipeline_lib.correlation.partition import SELECTIONS, Partition
 from pipeline_lib.evaluation import EvaluationError, number
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Evaluation
-from pipeline_lib.splits import Rules
 
 Floats = npt.NDArray[np.float64]
 

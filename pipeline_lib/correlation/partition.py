@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline_lib.core.schema import ESTIMATES, validate
 from pipeline_lib.evaluation import EvaluationError
-from pipeline_lib.schema import ESTIMATES, validate
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
+from pipeline_lib.core.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.face import gaze, pose
 from pipeline_lib.face.landmarker import (
     DetectionError,
@@ -27,7 +28,6 @@ from pipeline_lib.face.landmarks import ibug68
 from pipeline_lib.face.openface_csv import GROUPS, write_csv
 from pipeline_lib.face.second_pass import with_action_units
 from pipeline_lib.face.tracking import Follower, follower
-from pipeline_lib.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
 
 Floats = npt.NDArray[np.float64]

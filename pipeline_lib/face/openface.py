@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib import incremental, paths
+from pipeline_lib import incremental
+from pipeline_lib.core import paths
 from pipeline_lib.face import feature_extraction, pyfaceau
 from pipeline_lib.face.process import Job, run
 from pipeline_lib.face.program import Program, program

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import (
+from pipeline_lib.core.schema import (
     AU_INTENSITIES,
     AU_PRESENCES,
     GAZE_ANGLES,
@@ -17,7 +16,8 @@ from pipeline_lib.schema import (
     LANDMARKS,
     POSE,
 )
-from pipeline_lib.tables import atomic_write
+from pipeline_lib.core.tables import atomic_write
+from pipeline_lib.recordings import RecordingError
 
 KEYS = ("frame", "face_id", "timestamp", "confidence", "success")
 

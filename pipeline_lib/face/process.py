@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 from pipeline_lib.face.container import ExtractorError
 from pipeline_lib.face.program import Program, advice
 

@@ -24,13 +24,13 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from pipeline_lib.core.schema import AU_INTENSITIES
+from pipeline_lib.core.tables import atomic_write
 from pipeline_lib.face import feature_extraction
 from pipeline_lib.face.feature_extraction import NO_SETUP, SOME_FAILED, WRITTEN
 from pipeline_lib.face.landmarker import SetupError
 from pipeline_lib.face.openface_csv import CSVError
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import AU_INTENSITIES
-from pipeline_lib.tables import atomic_write
 from pipeline_lib.video.decode import frame_times, packet_times
 
 COMMAND = "pipeline_lib.face.pyfaceau"

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pipeline_lib.core.schema import OPENFACE, validate
 from pipeline_lib.face.openface_csv import CSVError, is_postprocessed, read_csv
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import OpenFace
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import OPENFACE, validate
 from pipeline_lib.video.decode import Floats, Ints, at_rate, probe, reconciled_times
 
 

@@ -12,11 +12,11 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES
 from pipeline_lib.face.action_units import COEFFICIENTS, N_SOURCES, UNITS, measures
 from pipeline_lib.face.landmarker import Face
 from pipeline_lib.face.neutral import score
 from pipeline_lib.face.openface_csv import KEYS, MEASUREMENTS
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES
 
 Row = Mapping[str, float]
 Floats = npt.NDArray[np.float64]

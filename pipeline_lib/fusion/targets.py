@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import REACTIONS, TARGETS
+from pipeline_lib.core.schema import REACTIONS, TARGETS
 
 Floats = npt.NDArray[np.float64]
 

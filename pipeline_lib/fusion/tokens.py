@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from pipeline_lib.training import Batch, Items, TrainingError
+from pipeline_lib.learning.training import Batch, Items, TrainingError
 
 Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]

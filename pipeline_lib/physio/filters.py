@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt, tf2sos
 
-from pipeline_lib import params, schema, tables
+from pipeline_lib import params
+from pipeline_lib.core import schema, tables
 from pipeline_lib.incremental import Result
 from pipeline_lib.physio.quality import quality
 from pipeline_lib.recordings import RecordingError, Signal, check_signal

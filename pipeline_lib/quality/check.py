@@ -13,12 +13,13 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import ingest, media, parallel
+from pipeline_lib import ingest, media
+from pipeline_lib.core import parallel
+from pipeline_lib.core.schema import RATINGS, Schema
 from pipeline_lib.incremental import Recording
 from pipeline_lib.params import Execution
 from pipeline_lib.quality.facts import CHANNELS, CHECKED, VIDEOS, Facts, below, joined
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
-from pipeline_lib.schema import RATINGS, Schema
 from pipeline_lib.video.decode import VideoError, frame_times, probe
 
 TASKS = 1000  # at most; to hand one out takes time, and progress shows when one is done

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.schema import TARGETS
+from pipeline_lib.core.schema import TARGETS
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline_lib.core.schema import RATINGS, SIGNALS, Schema
 from pipeline_lib.recordings import Source
-from pipeline_lib.schema import RATINGS, SIGNALS, Schema
 
 CHECKED: Schema = {  # one row per recording that the set announces
     "recording_id": pl.String,

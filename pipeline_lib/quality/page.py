@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from pipeline_lib import tables
+from pipeline_lib.core import tables
 from pipeline_lib.quality import pictures
 from pipeline_lib.quality.contents import Channel, Rating, Spread, Video
 from pipeline_lib.quality.summary import USABLE, Count, Part, Summary

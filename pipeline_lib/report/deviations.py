@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from pipeline_lib import params, splits
+from pipeline_lib import params
+from pipeline_lib.learning import splits
 from pipeline_lib.report.published import BOTH, PHYSIO, SYSTEMS, TABLE_2, VIDEO
 from pipeline_lib.report.results import Summary
 from pipeline_lib.report.videos import Videos

@@ -5,14 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from pipeline_lib import params, paths, tables
-from pipeline_lib.report.crop_comparison import Pair
-from pipeline_lib.report.page import Faces, Real, Trained
-from pipeline_lib.report.success_cases import Cases
-from pipeline_lib.report.videos import Videos
-from pipeline_lib.report.viper import Fused
-from pipeline_lib.report.viper_deviations import Made
-from pipeline_lib.schema import (
+from pipeline_lib import params
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import (
     ACCOUNT,
     ATTENTION,
     CASES,
@@ -28,6 +23,12 @@ from pipeline_lib.schema import (
     SYNC,
     Schema,
 )
+from pipeline_lib.report.crop_comparison import Pair
+from pipeline_lib.report.page import Faces, Real, Trained
+from pipeline_lib.report.success_cases import Cases
+from pipeline_lib.report.videos import Videos
+from pipeline_lib.report.viper import Fused
+from pipeline_lib.report.viper_deviations import Made
 
 SAMPLE = "sample"
 TRACKED = "sub-laughing_task-watch"  # the clip whose action units are shown

@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
+from pipeline_lib.core.schema import VISUAL
 from pipeline_lib.report import contact_sheet, markup, style
 from pipeline_lib.report.figures import fragment
 from pipeline_lib.report.published import TARGETS
 from pipeline_lib.report.real import ACTION_UNITS, UNITS
-from pipeline_lib.schema import VISUAL
 
 FACES = 10  # over the tracks
 HEIGHTS = (0.17, 0.23, 0.11, 0.2, 0.18, 0.11)  # of the rows, as shares

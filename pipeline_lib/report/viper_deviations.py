@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline_lib.learning.splits import OWNERS
 from pipeline_lib.report.deviations import Deviation
 from pipeline_lib.report.viper_published import N_DEV, TABLE_2, TABLE_3
-from pipeline_lib.splits import OWNERS
 
 SAMPLING: Mapping[str, object] = {"frames": 32, "fragmenting": "paper"}  # ViPER 3.2, 4
 

@@ -8,7 +8,7 @@ depend on the length of any recording (GROWS), others only where a signal drifts
 
 from collections.abc import Mapping
 
-from pipeline_lib.schema import VISUAL
+from pipeline_lib.core.schema import VISUAL
 
 GROWS: Mapping[str, str] = {
     "count": "a count or sum a minute: the ends cost up to an interval, of a minute's recording "

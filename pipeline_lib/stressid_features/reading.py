@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline_lib.core.schema import SOURCES
 from pipeline_lib.datasets.files import check_root, find, read_csv
 from pipeline_lib.datasets.stressid.labels import RECORDING, TASKS
 from pipeline_lib.recordings import DatasetError
-from pipeline_lib.schema import SOURCES
 from pipeline_lib.stressid_features.columns import PHYSIO, VIDEO
 
 LAYOUT = "a clone of github.com/robustml-eurecom/stressID, or the two tables of it"

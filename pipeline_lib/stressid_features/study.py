@@ -10,10 +10,12 @@ import polars as pl
 
 from models import baselines
 from models.baselines import kind_and_modalities
-from pipeline_lib import comparison, crossval, evaluation, parallel, params, protocols, splits
+from pipeline_lib import comparison, evaluation, params, protocols
+from pipeline_lib.core import parallel
 from pipeline_lib.datasets.stressid.labels import TASKS
+from pipeline_lib.learning import crossval, splits
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Baseline, Flaw
-from pipeline_lib.splits import Rules
 from pipeline_lib.stressid_features.columns import KEPT, VIEWS, of_view
 
 REST = ("Baseline", "Breathing", "Relax", "Video1", "Video2")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline_lib import tables
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import OPENFACE, SIGNALS, SYNC
 from pipeline_lib.incremental import Result
 from pipeline_lib.recordings import RecordingError, Signal, skip_reason
-from pipeline_lib.schema import OPENFACE, SIGNALS, SYNC
 from pipeline_lib.sync.offset import estimate_offset, expected_wave, from_samples
 from pipeline_lib.sync.pulse import blood_volume, skin_colour
 from pipeline_lib.sync.timing import video_timing

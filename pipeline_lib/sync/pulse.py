@@ -15,8 +15,8 @@ import polars as pl
 from PIL import Image, ImageDraw
 from scipy.interpolate import make_interp_spline
 
+from pipeline_lib.core.schema import LANDMARKS
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import LANDMARKS
 from pipeline_lib.video.decode import read_frames
 
 Floats = npt.NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline_lib.schema import SYNC
+from pipeline_lib.core.schema import SYNC
 
 
 def with_shift(measured: pl.DataFrame, *, apply: bool, min_confidence: float) -> pl.DataFrame:

@@ -9,8 +9,8 @@ import polars as pl
 from scipy.interpolate import make_smoothing_spline
 from scipy.ndimage import median_filter
 
+from pipeline_lib.core.schema import LANDMARKS
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import LANDMARKS
 from pipeline_lib.video.clips import nearest
 
 Floats = npt.NDArray[np.float64]

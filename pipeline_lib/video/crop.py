@@ -10,10 +10,10 @@ import numpy.typing as npt
 import polars as pl
 from PIL import Image
 
-from pipeline_lib import paths, tables
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.schema import CROPS, LEDGER, OPENFACE
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import Crop
-from pipeline_lib.schema import CROPS, LEDGER, OPENFACE
 from pipeline_lib.video.box import face_boxes, gaps, steady
 from pipeline_lib.video.clips import clip_times, nearest
 from pipeline_lib.video.decode import read_frames

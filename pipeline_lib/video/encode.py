@@ -13,7 +13,7 @@ import numpy.typing as npt
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
-from pipeline_lib import tables
+from pipeline_lib.core import tables
 
 Image = npt.NDArray[np.uint8]
 

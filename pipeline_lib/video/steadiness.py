@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline_lib.core.schema import LANDMARKS
 from pipeline_lib.face.openface_csv import read_csv
-from pipeline_lib.schema import LANDMARKS
 from pipeline_lib.video.box import face_boxes, steady
 
 Floats = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.datasets.amigos import matlab
 from pipeline_lib.datasets.files import ADVICE, check_root, find
 from pipeline_lib.datasets.outcomes import RATINGS, Outcome, each
@@ -24,7 +25,6 @@ from pipeline_lib.recordings import (
     Source,
     check_signal,
 )
-from pipeline_lib.schema import TARGETS
 
 LAYOUT = "Data_Preprocessed_P01/Data_Preprocessed_P01.mat and Exp1_P01_face/P1_4_face.mov"
 OFFICIAL = Official(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.datasets.bids.events import Event, Scales, rating_scales, ratings_of, read_events
 from pipeline_lib.datasets.bids.metadata import TIMES, read_rows, read_sidecar
 from pipeline_lib.datasets.bids.names import File, applicable, listing, named
@@ -28,7 +29,6 @@ from pipeline_lib.recordings import (
     Source,
     check_signal,
 )
-from pipeline_lib.schema import TARGETS
 
 OFFICIAL = None  # everybody's own
 LAYOUT = (

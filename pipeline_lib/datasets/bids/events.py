@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.datasets.bids.metadata import MISSING, TIMES, Sidecar, read_rows
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.schema import TARGETS
 
 # Columns that BIDS gives a meaning, so that numbers in them are no ratings.
 NO_RATINGS = ("onset", "duration", "sample", "response_time", "trial_type", "stim_id", "stim_file",

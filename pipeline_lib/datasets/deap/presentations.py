@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.datasets.files import ADVICE, check_root, matches, read_csv
 from pipeline_lib.datasets.outcomes import RATINGS
 from pipeline_lib.recordings import (
@@ -24,7 +25,6 @@ from pipeline_lib.recordings import (
     Signal,
     Source,
 )
-from pipeline_lib.schema import TARGETS
 
 EDAUnit = str | Mapping[str, str]  # of all GSR, or by site
 Files = dict[tuple[str, ...], Path]  # by the groups of a pattern

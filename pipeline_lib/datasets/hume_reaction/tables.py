@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline_lib.core.schema import REACTIONS
 from pipeline_lib.datasets.files import ADVICE, find, read_csv
 from pipeline_lib.recordings import DatasetError, RecordingError
-from pipeline_lib.schema import REACTIONS
 
 CLASSES = REACTIONS
 SPLITS = {"train": "train", "devel": "validation", "val": "validation", "test": "test"}

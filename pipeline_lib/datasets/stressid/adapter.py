@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.datasets.files import ADVICE, check_root, find
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.datasets.stressid.labels import (
@@ -24,7 +25,6 @@ from pipeline_lib.recordings import (
     Source,
     check_signal,
 )
-from pipeline_lib.schema import TARGETS
 
 LAYOUT = (
     "Physiological/2ea4/2ea4_Math.csv, Videos/2ea4/2ea4_Math.mp4, Audio/2ea4/2ea4_Math.wav, and "

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline_lib import params, tables
+from pipeline_lib import params
 from pipeline_lib.audio.encode import write_wav
+from pipeline_lib.core import tables
 from pipeline_lib.datasets.stressid.adapter import SAMPLING_RATE, SPOKEN
 from pipeline_lib.datasets.stressid.labels import CLASSES, SCALES, TASKS, affect3, stress_binary
 from pipeline_lib.twins import voice

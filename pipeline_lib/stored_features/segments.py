@@ -12,8 +12,8 @@ from itertools import pairwise
 import polars as pl
 import torch
 
-from pipeline_lib.training import TrainingError
-from pipeline_lib.trials import (
+from pipeline_lib.learning.training import TrainingError
+from pipeline_lib.stored_features.trials import (
     BOTH,
     Array,
     Lengths,

@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 
 FOLDER = paths.CACHE / "tracking"
 MESSAGES = "messages.jsonl"
 LOCK = "sender.lock"
 TROUBLE = "trouble.txt"  # why the last try failed, until somebody has told the user
 
-AGAIN = "the next stage, or `python -m pipeline_lib.report.console`, tries again"
+AGAIN = "the next stage, or `python -m pipeline_lib.console`, tries again"
 
 
 class Spool:

@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from pipeline_lib import protocols, splits
-from pipeline_lib.face.summary import visual_features
+from pipeline_lib import protocols
+from pipeline_lib.core.schema import PHYSIO, RECORDINGS, TARGETS, validate
+from pipeline_lib.learning import splits
+from pipeline_lib.learning.splits import Rules
 from pipeline_lib.params import Splits, Trained
+from pipeline_lib.physio.face_summary import visual_features
 from pipeline_lib.physio.features import physio_features
-from pipeline_lib.planted import CHANCE, CUT_SECONDS, N_CUTS, SAMPLING_RATE, Twin
-from pipeline_lib.planted_people import COLUMNS
-from pipeline_lib.schema import PHYSIO, RECORDINGS, TARGETS, validate
-from pipeline_lib.splits import Rules
-from pipeline_lib.trials import N_PHYSIO
+from pipeline_lib.stored_features.trials import N_PHYSIO
+from pipeline_lib.studies.planted import CHANCE, CUT_SECONDS, N_CUTS, SAMPLING_RATE, Twin
+from pipeline_lib.studies.planted_people import COLUMNS
 
 Config = TypeVar("Config", bound=Trained)
 
@@ -27,6 +28,8 @@ SIZES: Mapping[str, Any] = {
     "segment_seconds": CUT_SECONDS,
     "visual_channels": (8, 16, 32),
     "physio_channels": (8, 16, 32),
+    "visual_kernels": (9, 5, 3),
+    "physio_kernels": (33, 17, 9),
     "dim": 32,
     "batch_size": 16,
     "epochs": 12,

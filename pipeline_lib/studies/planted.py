@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib import seeds
-from pipeline_lib.planted_people import EVENT_SECONDS, Event, Person, body, face
-from pipeline_lib.schema import FEATURES, TARGETS
-from pipeline_lib.trials import N_VISUAL, Array
+from pipeline_lib.core import seeds
+from pipeline_lib.core.schema import FEATURES, TARGETS
+from pipeline_lib.stored_features.trials import N_VISUAL, Array
+from pipeline_lib.studies.planted_people import EVENT_SECONDS, Event, Person, body, face
 
 Cue = Literal["kind", "order"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib.schema import VISUAL
+from pipeline_lib.core.schema import VISUAL
 
 Floats = npt.NDArray[np.float64]
 Event = tuple[float, int]  # when it begins, s, and its kind, 0 or 1

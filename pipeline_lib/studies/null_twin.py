@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline_lib.face.summary import visual_features
-from pipeline_lib.planted import planted
-from pipeline_lib.schema import CROPS, RECORDINGS, TARGETS, VISUAL
-from pipeline_lib.trials import N_VISUAL, matrices
+from pipeline_lib.core.schema import CROPS, RECORDINGS, TARGETS, VISUAL
+from pipeline_lib.physio.face_summary import visual_features
+from pipeline_lib.stored_features.trials import N_VISUAL, matrices
+from pipeline_lib.studies.planted import planted
 
 Floats = npt.NDArray[np.float64]
 

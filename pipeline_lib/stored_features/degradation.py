@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from pipeline_lib import seeds
-from pipeline_lib.trials import N_PHYSIO, N_VISUAL, Modality
+from pipeline_lib.core import seeds
+from pipeline_lib.stored_features.trials import N_PHYSIO, N_VISUAL, Modality
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 WIDTHS: dict[Modality, int] = {"visual": N_VISUAL, "physio": N_PHYSIO}

@@ -1,4 +1,4 @@
-"""Print the results and where to look next: `python -m pipeline_lib.report.console`.
+"""Print the results and where to look next: `python -m pipeline_lib.console`.
 
 Waits for what stages have said and MLflow does not have yet.
 """
@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline_lib import paths, spool
-from pipeline_lib.schema import TARGETS
+from pipeline_lib.core import paths, spool
+from pipeline_lib.core.schema import TARGETS
 
 LIMIT = 120  # s
 

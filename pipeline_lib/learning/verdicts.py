@@ -14,10 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib import paths, splits, tables
-from pipeline_lib.files import sha256
-from pipeline_lib.schema import CROPS, FOLDS, LEDGER, RECORDINGS, TARGETS
-from pipeline_lib.splits import LeakageError, Rules
+from pipeline_lib.core import paths, tables
+from pipeline_lib.core.files import sha256
+from pipeline_lib.core.schema import CROPS, FOLDS, LEDGER, RECORDINGS, TARGETS
+from pipeline_lib.learning import splits
+from pipeline_lib.learning.splits import LeakageError, Rules
 
 
 def clear(name: str, rules: Mapping[str, Rules], *, corpus: Iterable[str] = ()) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import polars as pl
 
 from models import baselines
-from pipeline_lib import crossval, evaluation, planted, proof
+from pipeline_lib import evaluation
+from pipeline_lib.learning import crossval
 from pipeline_lib.params import Params
-from pipeline_lib.planted import Twin
+from pipeline_lib.studies import planted, proof
+from pipeline_lib.studies.planted import Twin
 
 Scores = dict[int, pl.DataFrame]  # fold -> recording_id, target, score
 
@@ -54,11 +56,14 @@ def _trained(
     features: pl.DataFrame, folds: pl.DataFrame, *, systems: Sequence[str], params: Params
 ) -> dict[str, Scores]:
     """Of each network its scores, trained as the stage train does."""
+    from pipeline_lib.stored_features import systems as on_features
+
     scores = {}
     for system in [s for s in params.systems.train if s in systems]:
         train_fold = partial(
-            import_module(f"models.{system}").train_fold,
+            on_features.train_fold,
             features,
+            system=import_module(f"models.{system}").SYSTEM,
             config=proof.sized(getattr(params.models["tiny"], system)),
             fps=planted.FPS,
             sampling_rate=planted.SAMPLING_RATE,

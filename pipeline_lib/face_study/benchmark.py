@@ -1,6 +1,6 @@
 """How fast the embedded extractor is beside a plain loop of PyAV and MediaPipe.
 
-    python -m pipeline_lib.face.benchmark VIDEO [--seconds 60] [--model FILE]
+    python -m pipeline_lib.face_study.benchmark VIDEO [--seconds 60] [--model FILE]
 
 Real OpenFace runs beside them if FeatureExtraction is on PATH. All run as processes of their own
 over the same video, repeated to the wanted length, with start-up counted; first one process, then
@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 from pipeline_lib.face.feature_extraction import COMMAND
 from pipeline_lib.video.decode import frame_times, read_frames
 from pipeline_lib.video.encode import write_video

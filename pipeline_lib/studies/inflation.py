@@ -9,9 +9,9 @@ import polars as pl
 
 from metrics import classification, significance
 from metrics.bootstrap import interval, resamples
+from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.evaluation import by_repeat, number
 from pipeline_lib.params import Evaluation
-from pipeline_lib.schema import TARGETS
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Memory and CPU time per frame of the embedded extractor over one long video.
 
-    python -m pipeline_lib.face.memory VIDEO [--minutes 30] [--fps 5] [--model FILE]
+    python -m pipeline_lib.face_study.memory VIDEO [--minutes 30] [--fps 5] [--model FILE]
 
 The video is repeated to the wanted length, without encoding it again, and extracted in this
 process; a row of the curve is the mean of one part of it. Linux only: it reads /proc.
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from pipeline_lib import paths
+from pipeline_lib.core import paths
 from pipeline_lib.face.feature_extraction import measure
 from pipeline_lib.face.landmarker import Face
 from pipeline_lib.face.openface_csv import GROUPS, write_csv

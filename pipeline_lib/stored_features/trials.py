@@ -14,8 +14,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from pipeline_lib.schema import TARGETS
-from pipeline_lib.training import Batch, Items, TrainingError
+from pipeline_lib.core.schema import TARGETS
+from pipeline_lib.learning.training import Batch, Items, TrainingError
 
 Array = npt.NDArray[np.float32]
 Modality = Literal["visual", "physio"]  # columns of FEATURES, and names of a model's inputs

@@ -22,7 +22,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from pipeline_lib import schema, seeds, splits, tables
+from pipeline_lib.core import schema, seeds, tables
+from pipeline_lib.learning import splits
 
 Floats = npt.NDArray[np.float64]
 Batch = dict[str, Tensor]  # first axis of each: items; "labels" holds the targets, if any

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_lib.schema import Schema, validate
+from pipeline_lib.core.schema import Schema, validate
 
 
 def atomic_write(path: Path, write: Callable[[Path], object]) -> None:

@@ -1,9 +1,9 @@
 """What a stage tells of itself: a parent run per execution, a child a stage, one a fold.
 
-A stage writes down what it says (pipeline_lib.spool), and one process beside all stages brings it
-to MLflow (pipeline_lib.mlflow_sender), so no stage waits for it. A server that cannot be reached is
-an error before any work; one that dies later costs a warning, not results. Nothing is sent anywhere
-but to the server of MLFLOW_TRACKING_URI.
+A stage writes down what it says (pipeline_lib.core.spool), and one process beside all stages brings
+it to MLflow (pipeline_lib.mlflow_sender), so no stage waits for it. A server that cannot be reached
+is an error before any work; one that dies later costs a warning, not results. Nothing is sent
+anywhere but to the server of MLFLOW_TRACKING_URI.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_lib import paths, spool
+from pipeline_lib.core import paths, spool
 
 if TYPE_CHECKING:
     import torch

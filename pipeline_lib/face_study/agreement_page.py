@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from pipeline_lib.face import agreement
-from pipeline_lib.face.comparison import Comparison
+from pipeline_lib.face_study import agreement
+from pipeline_lib.face_study.comparison import Comparison
 from pipeline_lib.report import figures, markup, style
 from pipeline_lib.report.page import POLICY
 

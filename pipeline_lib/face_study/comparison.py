@@ -11,8 +11,8 @@ import polars as pl
 
 from metrics import agreement
 from metrics.classification import auc
+from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.face.openface_csv import GROUPS, CSVError, groups_in, read_csv
-from pipeline_lib.schema import AU_INTENSITIES, AU_PRESENCES, GAZE_VECTORS, LANDMARKS, POSE
 
 Floats = npt.NDArray[np.float64]
 Join = Literal["auto", "frame", "time"]

@@ -10,17 +10,16 @@ PACKAGES = ("stages", "pipeline_lib", "models", "metrics")
 
 # They move results, log them or hand out work, and change none.
 IO_MODULES = frozenset(
-    f"pipeline_lib.{name}"
-    for name in (
-        "imports",
-        "incremental",
-        "parallel",
-        "params",
-        "paths",
-        "spool",
-        "tables",
-        "tracking",
-    )
+    {
+        "pipeline_lib.core.imports",
+        "pipeline_lib.core.parallel",
+        "pipeline_lib.core.paths",
+        "pipeline_lib.core.spool",
+        "pipeline_lib.core.tables",
+        "pipeline_lib.core.tracking",
+        "pipeline_lib.incremental",
+        "pipeline_lib.params",
+    }
 )
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from pipeline_lib import parallel, paths, tables
-from pipeline_lib.imports import fingerprint
+from pipeline_lib.core import parallel, paths, tables
+from pipeline_lib.core.imports import fingerprint
+from pipeline_lib.core.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, targets_of, validate
 from pipeline_lib.params import Execution
-from pipeline_lib.schema import DEGRADED, HISTORY, LEDGER, PREDICTIONS, targets_of, validate
 
 if TYPE_CHECKING:
-    from pipeline_lib.tracking import Run
-    from pipeline_lib.training import Epoch, FoldResult, NothingToTest
+    from pipeline_lib.core.tracking import Run
+    from pipeline_lib.learning.training import Epoch, FoldResult, NothingToTest
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def run(
     A fold that has NothingToTest is left out, as when the one subject of a fold of `loso` has no
     video; `ledger` says what its recordings lack. Raises NothingToTest if all folds are such.
     """
-    from pipeline_lib.training import NothingToTest
+    from pipeline_lib.learning.training import NothingToTest
 
     numbers = sorted(folds["fold"].unique())
     work = partial(_train, train_fold=train_fold, folds=folds)
@@ -88,7 +88,7 @@ def _resumable(
 def _train(
     number: int, *, train_fold: Callable[..., Out], folds: pl.DataFrame, checkpoint: Path
 ) -> "Out | NothingToTest":
-    from pipeline_lib.training import NothingToTest
+    from pipeline_lib.learning.training import NothingToTest
 
     try:
         return train_fold(folds.filter(pl.col("fold") == number), checkpoint=checkpoint)
@@ -158,10 +158,13 @@ def log_curves(run: "Run", epochs: Sequence["Epoch"]) -> None:
 
 
 def checkpoint_folder(
-    name: str, function: Callable[..., Any], params: Mapping[str, Any], inputs: Iterable[Path]
+    name: str, modules: Iterable[str], params: Mapping[str, Any], inputs: Iterable[Path]
 ) -> Path:
-    """Where a run's checkpoints lie: another place for other code, params or data."""
-    digest = hashlib.sha256(f"{fingerprint([function.__module__])} {dict(params)}".encode())
+    """Where a run's checkpoints lie: another place for other code, params or data.
+
+    modules : that train, by name
+    """
+    digest = hashlib.sha256(f"{fingerprint(modules)} {dict(params)}".encode())
     for path in inputs:
         digest.update(path.read_bytes())
     return paths.CACHE / "checkpoints" / f"{name}-{digest.hexdigest()[:16]}"

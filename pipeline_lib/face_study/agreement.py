@@ -1,6 +1,6 @@
 """How well two face extractors agree on one video, for those who change from one to the other.
 
-    python -m pipeline_lib.face.agreement A.csv B.csv [--out DIR]
+    python -m pipeline_lib.face_study.agreement A.csv B.csv [--out DIR]
 
 A and B are in OpenFace's format, of any of its versions or of the embedded command; B is the
 reference. Only frames in which both have a face are compared. With --out, DIR gets
@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline_lib import tables
-from pipeline_lib.face.comparison import Comparison, compare
+from pipeline_lib.core import tables
 from pipeline_lib.face.openface_csv import CSVError
+from pipeline_lib.face_study.comparison import Comparison, compare
 
 COMPARED, NOT_COMPARED = 0, 1  # exit codes; 2 is argparse's
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     show(found, console)
     if options.out is not None:
-        from pipeline_lib.face.agreement_page import render  # plotly takes its time
+        from pipeline_lib.face_study.agreement_page import render  # plotly takes its time
 
         page, table = options.out / "agreement.html", options.out / "agreement.csv"
         html = render(found)
@@ -139,7 +139,7 @@ def _units(found: Comparison, title: str, columns: Mapping[str, str], *, note: s
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline_lib.face.agreement",
+        prog="python -m pipeline_lib.face_study.agreement",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

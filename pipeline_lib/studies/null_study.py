@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline_lib import corpus, crossval, null_twin, protocols, splits
-from pipeline_lib.null_twin import NullTwin
+from pipeline_lib import corpus, protocols
+from pipeline_lib.learning import crossval, splits
 from pipeline_lib.params import Flaw, Params
-from pipeline_lib.planted import FPS, SAMPLING_RATE, SECONDS
+from pipeline_lib.studies import null_twin
+from pipeline_lib.studies.null_twin import NullTwin
+from pipeline_lib.studies.planted import FPS, SAMPLING_RATE, SECONDS
 
 Scores = dict[int, pl.DataFrame]  # fold -> recording_id, target, score
 
@@ -114,12 +116,19 @@ def of_tables(
 def of_features(
     system: str, twin: NullTwin, folds: pl.DataFrame, *, params: Params, seed: int
 ) -> Scores:
+    from pipeline_lib.stored_features import systems
+
     section = getattr(params.models["tiny"], system)
     config = section.model_copy(update={k: v for k, v in SMALL.items() if hasattr(section, k)})
-    train_fold = import_module(f"models.{system}").train_fold
-    settings = {"config": config, "fps": FPS, "sampling_rate": SAMPLING_RATE, "seed": seed}
+    settings: dict[str, Any] = {
+        "system": import_module(f"models.{system}").SYSTEM,
+        "config": config,
+        "fps": FPS,
+        "sampling_rate": SAMPLING_RATE,
+        "seed": seed,
+    }
     return {
-        fold["fold"][0]: train_fold(twin.features, fold, checkpoint=None, **settings).scores
+        fold["fold"][0]: systems.train_fold(twin.features, fold, checkpoint=None, **settings).scores
         for fold in folds.partition_by("fold")
     }
 
