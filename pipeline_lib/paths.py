@@ -55,6 +55,10 @@ def features(dataset: str) -> Path:
     return DATA / dataset / "features"
 
 
+def embeddings(dataset: str, encoder: str) -> Path:
+    return DATA / dataset / "embeddings" / encoder
+
+
 def handcraft(dataset: str) -> Path:
     return DATA / dataset / "handcraft.parquet"
 
