@@ -3,8 +3,9 @@
 The paper: WavLM's x-vector of each fragment, 512 numbers. The small encoder is Resemblyzer's.
 """
 
-from collections.abc import Sequence
-from functools import cache
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -31,8 +32,8 @@ PADDED = 1.0  # s to which `code` fills fragments up with zeros
 class Network(Protocol):
     width: int
 
-    def encode(self, pieces: Sequence[Floats32]) -> Floats32:
-        """Sounds of (n_times,) at RATE, of any lengths -> (n, width)."""
+    def encode(self, pieces: Sequence[Floats32], *, seconds: float) -> Floats32:
+        """Sounds of (n_times,) at RATE -> (n, width); shorter ones filled up to `seconds`."""
 
 
 def embed_recording(
@@ -59,7 +60,7 @@ def embed_recording(
     heard = [i for i, piece in enumerate(pieces) if state(piece) == "heard"]
     if heard:
         minimum = PADDED if sampling.fragmenting == "code" else 0.0
-        values[heard] = network.encode([filled(pieces[i], seconds=minimum) for i in heard])
+        values[heard] = network.encode([pieces[i] for i in heard], seconds=minimum)
     return result(recording, Tokens(times, values, _reason([state(p) for p in pieces])))
 
 
@@ -76,7 +77,9 @@ def resampled(sound: Sound) -> Floats32:
 
 def cut(samples: Floats32, spans: Floats) -> list[Floats32]:
     """The samples, at RATE, within spans (n, 2) in s from the first one; less where it ends."""
-    edges = np.round(spans * RATE).astype(int).clip(0, samples.size)
+    starts = np.round(spans[:, 0] * RATE).astype(int)
+    lengths = np.round((spans[:, 1] - spans[:, 0]) * RATE).astype(int)  # alike if the spans are
+    edges = np.stack([starts, starts + lengths], axis=1).clip(0, samples.size)
     return [samples[start:end] for start, end in edges.tolist()]
 
 
@@ -86,9 +89,9 @@ def state(piece: Floats32) -> Literal["absent", "silent", "heard"]:
     return "heard" if float(np.abs(piece).max()) > SILENT else "silent"
 
 
-def filled(piece: Floats32, *, seconds: float) -> Floats32:
+def filled(piece: Floats32, *, n_times: int) -> Floats32:
     """A sound with zeros after it, if it is shorter than this."""
-    return np.pad(piece, (0, max(round(seconds * RATE) - piece.size, 0)))
+    return np.pad(piece, (0, max(n_times - piece.size, 0)))
 
 
 def _times(recording: dict[str, Any], root: Path, sound: Floats32 | None, n: int) -> Floats:
@@ -125,20 +128,25 @@ class _XVector:
         self.width = int(self.model.config.xvector_output_dim)
         self.shortest = _shortest(self.model)
 
-    def encode(self, pieces: Sequence[Floats32]) -> Floats32:
+    def encode(self, pieces: Sequence[Floats32], *, seconds: float) -> Floats32:
+        """As `Network`. What fills a piece up is masked, as far as transformers' pooling obeys."""
+        # A shorter one would leave its statistics nothing to be taken over.
+        long_enough = [filled(piece, n_times=self.shortest) for piece in pieces]
+        return _by_length(long_enough, self.width, partial(self._encode, seconds=seconds))
+
+    def _encode(self, pieces: Sequence[Floats32], *, seconds: float) -> Floats32:
+        """Of pieces of one length."""
         import torch
 
-        # Shorter ones would leave its statistics nothing to be taken over.
-        long_enough = [filled(piece, seconds=self.shortest / RATE) for piece in pieces]
-        inputs = self.extractor(
-            long_enough,
-            sampling_rate=RATE,
-            padding=True,
-            return_attention_mask=True,
-            return_tensors="pt",
-        ).to(self.device)
-        with torch.inference_mode():
-            embedded = self.model(**inputs).embeddings
+        extracted = self.extractor(pieces, sampling_rate=RATE, return_tensors="pt")
+        heard = extracted["input_values"]
+        filling = (0, max(round(seconds * RATE) - heard.shape[1], 0))
+        samples = torch.nn.functional.pad(heard, filling).to(self.device)
+        mask = torch.nn.functional.pad(torch.ones_like(heard).long(), filling).to(self.device)
+        with torch.inference_mode(), warnings.catch_warnings():
+            # transformers hands torch masks of two kinds.
+            warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+            embedded = self.model(input_values=samples, attention_mask=mask).embeddings
         return np.asarray(embedded.float().cpu().numpy())
 
 
@@ -146,12 +154,15 @@ def _shortest(model: Any) -> int:
     """Samples of which the x-vector's last convolution gives two steps, the fewest that vary."""
     import torch
 
-    def steps(n_times: int) -> int:
-        # As the model counts them, of an attention mask.
-        frames = model._get_feat_extract_output_lengths(torch.tensor(n_times))
-        return int(model._get_tdnn_output_lengths(frames))
-
-    return next(n for n in range(RATE // 100, 10 * RATE, RATE // 100) if steps(n) >= 2)
+    config = model.config
+    taken = sum(
+        (kernel - 1) * dilation
+        for kernel, dilation in zip(config.tdnn_kernel, config.tdnn_dilation, strict=True)
+    )
+    lengths = range(RATE // 100, 10 * RATE, RATE // 100)
+    # As the model counts frames; its count of the steps after them forgets dilation.
+    frames = (int(model._get_feat_extract_output_lengths(torch.tensor(n))) for n in lengths)
+    return next(n for n, count in zip(lengths, frames, strict=True) if count - taken >= 2)
 
 
 class _Speaker:
@@ -162,17 +173,30 @@ class _Speaker:
         self.model = speaker.load(pretrained.only_file(model)).to(self.device)
         self.width = speaker.WIDTH
 
-    def encode(self, pieces: Sequence[Floats32]) -> Floats32:
-        """Raised to one loudness together: a loud fragment stays louder than a quiet one."""
+    def encode(self, pieces: Sequence[Floats32], *, seconds: float) -> Floats32:
+        """As `Network`. Raised to one loudness together: what is louder stays so."""
         from pipeline_lib.embeddings import speaker
 
         ends = np.cumsum([piece.size for piece in pieces])
-        together = np.split(speaker.raised(np.concatenate(pieces)), ends[:-1])
-        by_length: dict[int, list[int]] = {}
-        for i, piece in enumerate(together):
-            by_length.setdefault(piece.size, []).append(i)
-        values = np.empty((len(pieces), self.width), np.float32)
-        for places in by_length.values():  # an LSTM's last state is of the true end
-            mels = np.stack([speaker.mel(together[i]) for i in places])
-            values[places] = pretrained.forward(self.model, mels, self.device)
-        return values
+        raised = np.split(speaker.raised(np.concatenate(pieces)), ends[:-1])
+        together = [filled(piece, n_times=round(seconds * RATE)) for piece in raised]
+        return _by_length(together, self.width, self._encode)
+
+    def _encode(self, pieces: Sequence[Floats32]) -> Floats32:
+        from pipeline_lib.embeddings import speaker
+
+        mels = np.stack([speaker.mel(piece) for piece in pieces])
+        return pretrained.forward(self.model, mels, self.device)
+
+
+def _by_length(
+    pieces: Sequence[Floats32], width: int, encode: Callable[[Sequence[Floats32]], Floats32]
+) -> Floats32:
+    """(n, width), pieces of one length in one batch, so that none is padded for another's sake."""
+    places: dict[int, list[int]] = {}
+    for i, piece in enumerate(pieces):
+        places.setdefault(piece.size, []).append(i)
+    values = np.empty((len(pieces), width), np.float32)
+    for alike in places.values():
+        values[alike] = encode([pieces[i] for i in alike])
+    return values
