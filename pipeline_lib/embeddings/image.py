@@ -23,7 +23,8 @@ from pipeline_lib.video.decode import Frame
 
 Floats32 = npt.NDArray[np.float32]
 
-BATCH = 32  # frames that a network sees at once: a recording's
+# Frames that a network sees at once: all of a recording's, or what a CPU's cache holds best.
+BATCH = {"cuda": 32, "cpu": 8}
 
 
 class Network(Protocol):
@@ -80,7 +81,8 @@ def cropped(picture: Image.Image, box: npt.NDArray[np.float64]) -> Image.Image |
 
 
 def in_batches(network: Network, pictures: Sequence[Floats32]) -> Floats32:
-    parts = [network.encode(pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
+    size = BATCH[pretrained.device()]
+    parts = [network.encode(pictures[i : i + size]) for i in range(0, len(pictures), size)]
     return np.concatenate(parts)
 
 
