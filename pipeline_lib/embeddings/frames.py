@@ -15,8 +15,8 @@ from pipeline_lib.video.decode import Frame, frame_times, read_frames
 Floats = npt.NDArray[np.float64]
 Item = TypeVar("Item")
 
-# What a seek costs besides the frames that it decodes, in frames, measured as 3 and rounded up by
-# `python -m pipeline_lib.embeddings.benchmark`.
+# What a seek costs besides the frames that it decodes, in frames: 3 as measured by
+# `python -m pipeline_lib.embeddings.benchmark`, rounded up.
 SEEK = 4
 
 

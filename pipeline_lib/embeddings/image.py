@@ -24,7 +24,7 @@ from pipeline_lib.video.decode import Frame
 Floats32 = npt.NDArray[np.float32]
 
 # Frames that a network sees at once: all of a recording's, or what a CPU's cache holds best.
-BATCH = {"cuda": 32, "cpu": 8}
+BATCH = {"cuda": 32, "cpu": 4}
 
 
 class Network(Protocol):
