@@ -220,6 +220,53 @@ class Store(Section):
     visual: Literal["stressid42", "paper42"]
 
 
+class Sampling(Section):
+    """Which frames and fragments of sound stand for a clip."""
+
+    frames: Annotated[int, Field(ge=2)]
+    fragmenting: Literal["paper", "code"]
+
+
+class ImageEncoder(Section):
+    backend: Literal["transformers", "efficientnet_lite", "mini_xception"]
+    model: str
+    crop: bool
+    size: Count | None = None  # px; None: the model's own
+
+
+class TextEncoder(Section):
+    model: str
+    pooling: Literal["cls", "mean"]
+    config: str | None = None  # None: beside the model
+    tokenizer: str | None = None
+
+
+class CaptionEncoder(Section):
+    chooser: str  # a CLIP | action_units
+    crop: bool
+    text: TextEncoder
+
+
+class AudioEncoder(Section):
+    backend: Literal["transformers", "resemblyzer"]
+    model: str
+    context: Positive | None  # s that a fragment is widened to; None: as it is
+
+
+class FacialActions(Section):
+    pyfeat: str | None  # folder with Py-Feat's CSVs; None: OpenFace's units
+
+
+class Embeddings(Section):
+    image_base_whole: ImageEncoder
+    image_base: ImageEncoder
+    image_face_whole: ImageEncoder
+    image_face: ImageEncoder
+    caption: CaptionEncoder
+    audio: AudioEncoder
+    fau: FacialActions
+
+
 Flaw = Literal[
     "trial_level",
     "overlapping_windows",
@@ -595,6 +642,9 @@ class Params(Section):
     crop: Crop
     physio: Physio
     store: Store
+    embedded: list[str]
+    sampling: Sampling
+    embeddings: dict[Literal["tiny", "paper"], Embeddings]
     splits: Splits
     flaws: list[Flaw]
     corpora: dict[str, Annotated[list[str], Field(min_length=1)]]
@@ -623,6 +673,7 @@ class Params(Section):
             "fused_on": self.fused_on,
             "split_on": self.split_on,
             "report.faces_of": self.report.faces_of,
+            "embedded": self.embedded,
             **{f"corpora.{k}": v for k, v in self.corpora.items()},
         }
         for key, names in named.items():

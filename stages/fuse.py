@@ -37,7 +37,7 @@ def main(dataset: str, system: str) -> None:
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
-            fusion.train_fold,
+            [fusion.__name__],
             settings,
             [
                 *(file for name in config.inputs for file in files_of(dataset, name)),

@@ -1,9 +1,17 @@
 """dvc.yaml as DVC itself resolves it, for the tests that hold it against the code."""
 
+from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pipeline_lib.core.imports import PACKAGES, imported_modules, path_of
+
+# What (nearly) every stage imports, and what every stage that trains does: deps as a whole. All
+# other packages among the deps hold nothing that their stages do not import.
+SHARED = (Path("pipeline_lib/core"), Path("pipeline_lib/learning"))
 
 
 @cache
@@ -21,6 +29,29 @@ def stages() -> dict[str, dict[str, Any]]:
             }
             for stage in repo.index.stages
         }
+
+
+def modules_of(dep: str) -> set[str]:
+    """The files of code that a dep stands for; a package stands for all that it holds."""
+    path = Path(dep)
+    if path.parts[0] not in PACKAGES:
+        return set()
+    return {p.as_posix() for p in ([path] if path.suffix == ".py" else path.glob("[!_]*.py"))}
+
+
+def files_of(modules: Iterable[str]) -> set[str]:
+    """The files of modules, with the whole of a shared package or of a layout's folder."""
+    found = set(modules)
+    for folder in {path_of(name).parent for name in found}:
+        if folder in SHARED or folder.parent.name in ("datasets", "twins"):
+            found |= imported_from(folder)
+    return {path_of(name).as_posix() for name in found}
+
+
+def imported_from(folder: Path) -> set[str]:
+    """The modules in a folder, and what they import."""
+    modules = (".".join(path.with_suffix("").parts) for path in folder.glob("[!_]*.py"))
+    return {name for module in modules for name in imported_modules(module)}
 
 
 def module_and_argument(cmd: str) -> tuple[str, list[str]]:

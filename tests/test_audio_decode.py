@@ -14,7 +14,7 @@ from scipy.signal import chirp
 
 from pipeline_lib.audio import decode
 from pipeline_lib.audio.decode import AudioError, delay, read_audio, read_blocks, start_time
-from pipeline_lib.audio.encode import write_wav
+from pipeline_lib.twins.shared.wav import write_wav
 from pipeline_lib.video.encode import Track, write_video
 
 RATE = 16_000

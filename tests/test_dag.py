@@ -6,22 +6,13 @@ from typing import Any, get_args
 
 import pytest
 
-from pipeline_lib.core.imports import PACKAGES, dynamic_imports, imported_modules, path_of
+from pipeline_lib.core.imports import dynamic_imports, imported_modules, path_of
 from pipeline_lib.params import Dataset, load_params
-from tests.dag import module_and_argument, stages
-
-# What (nearly) every stage imports, and what every stage that trains does: deps as a whole. All
-# other packages among the deps hold nothing that their stages do not import.
-SHARED = (Path("pipeline_lib/core"), Path("pipeline_lib/learning"))
+from tests.dag import files_of, imported_from, module_and_argument, modules_of, stages
 
 
 def code_deps(name: str) -> set[str]:
-    """Modules among the deps; a package stands for all that it holds."""
-    found = set()
-    for dep in map(Path, stages()[name]["deps"]):
-        if dep.parts[0] in PACKAGES:
-            found |= {dep} if dep.suffix == ".py" else set(dep.glob("[!_]*.py"))
-    return {path.as_posix() for path in found}
+    return {module for dep in stages()[name]["deps"] for module in modules_of(dep)}
 
 
 def chosen(package: str, arguments: list[str]) -> str:
@@ -34,21 +25,12 @@ def chosen(package: str, arguments: list[str]) -> str:
     return f"{package}.{arguments[-1]}"
 
 
-def imported_from(folder: Path) -> set[str]:
-    modules = (".".join(path.with_suffix("").parts) for path in folder.glob("[!_]*.py"))
-    return {name for module in modules for name in imported_modules(module)}
-
-
 def imports(cmd: str) -> set[str]:
     module, arguments = module_and_argument(cmd)
     found = imported_modules(module)
     for package in {p for name in found for p in dynamic_imports(name)}:
         found |= imported_modules(chosen(package, arguments))
-    # So is a layout's folder, whichever of its modules a stage takes.
-    for folder in {path_of(name).parent for name in found}:
-        if folder in SHARED or folder.parent.name in ("datasets", "twins"):
-            found |= imported_from(folder)
-    return {path_of(name).as_posix() for name in found}
+    return files_of(found)
 
 
 @pytest.mark.parametrize("name", sorted(stages()))
@@ -61,8 +43,7 @@ def test_deps_of_ingest_are_exact_whatever_layout_params_name(layout: str) -> No
     folder = Path("pipeline_lib/datasets", layout)
     here, own = Path("pipeline_lib/datasets/bids").glob("*.py"), folder.glob("[!_]*.py")
     declared = code_deps("ingest@sample") - set(map(str, here)) | set(map(str, own))
-    used = imported_modules("stages.ingest") | imported_from(folder) | imported_from(SHARED[0])
-    assert declared == {path_of(name).as_posix() for name in used}
+    assert declared == files_of(imported_modules("stages.ingest") | imported_from(folder))
 
 
 @pytest.mark.parametrize("name", sorted(stages()))

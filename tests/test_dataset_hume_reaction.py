@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.hume_reaction import adapter as hume
 from pipeline_lib.datasets.hume_reaction import tables
 from pipeline_lib.media import DECODED, Look, completed
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
+from pipeline_lib.twins.shared.wav import write_wav
 from pipeline_lib.video.encode import Track, write_video
 
 CLASSES = ["Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise"]

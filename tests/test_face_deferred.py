@@ -63,7 +63,7 @@ def test_a_module_that_is_there_stays() -> None:
 
 def test_mediapipe_does_not_load_what_it_only_draws_with() -> None:
     code = (
-        "import sys; from pathlib import Path; from pipeline_lib import paths\n"
+        "import sys; from pathlib import Path; from pipeline_lib.core import paths\n"
         "from pipeline_lib.face.landmarker import face_tracker\n"
         "with face_tracker(paths.asset('face_landmarker'), quiet=True): pass\n"
         "assert 'matplotlib' not in sys.modules\n"

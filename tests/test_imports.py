@@ -10,8 +10,8 @@ from pipeline_lib.core import imports
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for folder in ("pipeline_lib", "models"):
-        Path(folder).mkdir()
+    for folder in ("pipeline_lib/core", "models"):
+        Path(folder).mkdir(parents=True)
     Path("pipeline_lib/a.py").write_text("from pipeline_lib import b\nimport os\n")
     Path("pipeline_lib/b.py").write_text(
         '"""Doc."""\ndef f(x):\n    from pipeline_lib.c import g\n    return g(x)\n'
@@ -51,7 +51,7 @@ def test_fingerprint_changes_with_formulas_alone(
 
 
 def test_fingerprint_leaves_io_out(tree: Path) -> None:
-    Path("pipeline_lib/c.py").write_text("from pipeline_lib import paths\n")
+    Path("pipeline_lib/c.py").write_text("from pipeline_lib.core import paths\n")
     before = imports.fingerprint(["pipeline_lib.a"])
     Path("pipeline_lib/core/paths.py").write_text("HERE = 2\n")
     assert imports.fingerprint(["pipeline_lib.a"]) == before

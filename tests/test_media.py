@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.media import DECODED, HEADERS, completed
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
+from pipeline_lib.twins.shared.wav import write_wav
 from pipeline_lib.video.encode import Track, write_video
 
 RATE = 16_000

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline_lib.core.imports import imported_modules, path_of
+from pipeline_lib.core.imports import imported_modules
 from pipeline_lib.core.schema import targets_of
 from pipeline_lib.learning.splits import LeakageError
 from pipeline_lib.params import load_params
 from pipeline_lib.recordings import DatasetError
 from pipeline_lib.stressid_features import columns, reading, study
 from pipeline_lib.stressid_features.columns import GROWS, KEPT, PHYSIO, VERDICT, of_view
+from tests.dag import files_of, modules_of
 from tests.published_features import SUBJECTS, TABLES, WITHOUT_VIDEO, draw, write
 
 SYSTEMS = ("majority", "svm", "svm_physio", "svm_video")
@@ -211,19 +212,14 @@ def test_one_target_is_enough(published):
 
 def test_deps_and_params_of_the_stage_that_is_off_are_exact():
     entry = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]["published"]["do"]
-    deps = {path for dep in entry["deps"] for path in _modules(dep)} - {"${item.root}"}
-    assert deps == {path_of(name).as_posix() for name in imported_modules("stages.published")}
+    deps = {path for dep in entry["deps"] for path in modules_of(dep)}
+    assert deps == files_of(imported_modules("stages.published"))
     attributes = ast.walk(ast.parse(Path("stages/published.py").read_text()))
     chains = [
         ast.unparse(node).split(".") for node in attributes if isinstance(node, ast.Attribute)
     ]
     read = {chain[1].split("[")[0] for chain in chains if chain[0] == "params"}
     assert read - {"execution"} == {key.split(".")[0] for key in entry["params"]}
-
-
-def _modules(dep: str) -> list[str]:
-    path = Path(dep)
-    return [p.as_posix() for p in path.glob("[!_]*.py")] if path.is_dir() else [dep]
 
 
 def test_stage_writes_results_page_and_tables(tmp_path):

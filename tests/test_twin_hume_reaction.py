@@ -14,9 +14,8 @@ from pipeline_lib import params
 from pipeline_lib.datasets.hume_reaction import adapter as layout
 from pipeline_lib.media import DECODED, completed
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.twins import voice
 from pipeline_lib.twins.hume_reaction import intensities, writer
-from pipeline_lib.twins.shared import faces
+from pipeline_lib.twins.shared import faces, voice
 from pipeline_lib.twins.shared.plan import plan
 from pipeline_lib.video.encode import Track
 from tests.contents import hashes

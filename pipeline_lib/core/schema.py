@@ -152,11 +152,12 @@ FEATURES: Schema = {  # one row per recording
     "arousal_label": pl.Int8,
 }
 
-EMBEDDINGS: Schema = {  # one row per recording, of one encoder
+EMBEDDINGS: Schema = {  # one row per recording
     "recording_id": pl.String,
-    "times": pl.List(pl.Float64),  # s, on the trial's axis, of the N sampled frames
+    "times": pl.List(pl.Float64),  # s on the trial's axis, of the sampled frames; N of them
     "width": pl.Int32,  # of a token
-    "values": pl.List(pl.Float32),  # (N x width), row by row; a row of NaN: the token is missing
+    # (N x width), row by row. A row of NaN: this token is missing; a NaN in a row: this number is.
+    "values": pl.List(pl.Float32),
 }
 
 FOLDS: Schema = {  # one row per fold and recording that has a role in it

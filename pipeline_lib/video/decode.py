@@ -57,7 +57,7 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Read the headers only; raises VideoError if the file is no video."""
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
         # Frames that an edit list cuts away are in the file and counted, but never shown.
         n_hidden = sum(entry.is_discard for entry in stream.index_entries)
         return VideoInfo(
@@ -100,7 +100,7 @@ def packet_times(path: Path) -> Floats:
     Some 30 times faster than `frame_times`, and the same unless packets are broken. Raises
     VideoError if there are no packets.
     """
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
         full = [packet for packet in packets(container, stream) if packet.size]
         ticks = sorted(p.pts for p in full if p.pts is not None and not p.is_discard)
         if not ticks:
@@ -134,7 +134,7 @@ def at_rate(times: Floats, *, fps: float) -> Ints:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         container = av.open(str(path), metadata_errors="replace", options=CONTAINERS)
     except FFmpegError as error:
@@ -161,7 +161,7 @@ def _ticks(path: Path) -> Iterator[tuple[int, av.VideoFrame, VideoStream]]:
     AVI stores no presentation times: its packets are numbered in order of decoding, which
     B-frames shuffle, so frames take the numbers of the packets read so far in rising order.
     """
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
         numbered = container.format.name == "avi"
         numbers: list[int] = []
         for packet in packets(container, stream):

@@ -14,13 +14,12 @@ from typing import Literal
 import numpy as np
 
 from pipeline_lib import params
-from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES, INFO, LABELS, PARTITION
-from pipeline_lib.twins import voice
 from pipeline_lib.twins.folder import NOTICE, VOICE, replaced, truncate
 from pipeline_lib.twins.hume_reaction.intensities import Reaction, draw, label
-from pipeline_lib.twins.shared import faces
+from pipeline_lib.twins.shared import faces, voice
 from pipeline_lib.twins.shared.plan import Trial, by_subject, place_traps, plan
+from pipeline_lib.twins.shared.wav import write_wav
 from pipeline_lib.video.encode import Image, Track, write_video
 
 Split = Literal["Train", "Val", "Test"]

@@ -13,14 +13,13 @@ import numpy as np
 import polars as pl
 
 from pipeline_lib import params
-from pipeline_lib.audio.encode import write_wav
 from pipeline_lib.core import tables
 from pipeline_lib.datasets.stressid.adapter import SAMPLING_RATE, SPOKEN
 from pipeline_lib.datasets.stressid.labels import CLASSES, SCALES, TASKS, affect3, stress_binary
-from pipeline_lib.twins import voice
 from pipeline_lib.twins.folder import NOTICE, VOICE, replaced, truncate
-from pipeline_lib.twins.shared import faces, physiology
+from pipeline_lib.twins.shared import faces, physiology, voice
 from pipeline_lib.twins.shared.plan import Trial, by_subject, place_traps, plan
+from pipeline_lib.twins.shared.wav import write_wav
 from pipeline_lib.video.encode import write_video
 
 Answers = dict[str, int]  # ratings by scale

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from pipeline_lib.twins import espeak
+from pipeline_lib.twins.shared import espeak
 from pipeline_lib.video.encode import Track
 
 LINES = (
