@@ -2,25 +2,21 @@
 
 import sys
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from pipeline_lib.core import paths, tables, tracking
-from pipeline_lib.core.schema import EMBEDDINGS, FEATURES, RATINGS
+from pipeline_lib.core.schema import RATINGS
 from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
-
-if TYPE_CHECKING:
-    from pipeline_lib.fusion.tokens import Tokens
 
 
 def main(dataset: str, system: str) -> None:
     from safetensors.torch import save_file
 
     from models import fusion
-    from pipeline_lib.fusion import submission, targets, training
+    from pipeline_lib.fusion import inputs, submission, targets, training
 
     params = load_params()
     config = params.fusion[params.scale][system]
@@ -28,7 +24,7 @@ def main(dataset: str, system: str) -> None:
     settings: dict[str, Any] = {"layout": layout, "config": config, "seed": params.seed}
     folds = verdicts.cleared_folds(dataset, verdict=dataset)
     recordings = sorted(folds["recording_id"].unique())
-    tokens = read_tokens(dataset, recordings, inputs=config.inputs, n_tokens=config.tokens)
+    tokens = inputs.read(dataset, recordings, names=config.inputs, n_tokens=config.tokens)
     names = targets.names(layout)
     labels = targets.labels(tables.read_table(paths.ratings(dataset), RATINGS), recordings, names)
     out = paths.run(dataset, system)
@@ -40,7 +36,7 @@ def main(dataset: str, system: str) -> None:
             [fusion.__name__],
             settings,
             [
-                *(file for name in config.inputs for file in files_of(dataset, name)),
+                *(file for name in config.inputs for file in inputs.files(dataset, name)),
                 paths.ratings(dataset),
                 paths.verdict(dataset),
             ],
@@ -70,34 +66,6 @@ def main(dataset: str, system: str) -> None:
             with run.fold(number) as child:
                 crossval.log_curves(child, result.history)
         crossval.discard(checkpoints)
-
-
-def files_of(dataset: str, name: str) -> list[Path]:
-    """What an input's content can be told by."""
-    from pipeline_lib.fusion import tokens
-
-    if name in tokens.FEATURES:
-        return tables.shards(paths.features(dataset))
-    return [paths.ledger(paths.embeddings(dataset, name))]
-
-
-def read_tokens(
-    dataset: str, recordings: list[str], *, inputs: list[str], n_tokens: int
-) -> "Tokens":
-    """The inputs of these recordings, one after the other."""
-    from pipeline_lib.fusion import tokens
-
-    arrays = {}
-    for name in inputs:
-        if name in tokens.FEATURES:
-            features = tables.read_shards(paths.features(dataset), FEATURES)
-            arrays[name] = tokens.of_features(
-                features, recordings, modality=name, n_tokens=n_tokens
-            )
-        else:
-            rows = tables.read_shards(paths.embeddings(dataset, name), EMBEDDINGS)
-            arrays[name] = tokens.of_embeddings(rows, recordings, encoder=name)
-    return tokens.joined(arrays, recordings, n_tokens=n_tokens)
 
 
 if __name__ == "__main__":
