@@ -4,14 +4,12 @@ A constant column, of labels or of scores, has no correlation: `pearson` gives N
 Where classes are averaged or resampled it counts as 0, that of a guess, because leaving it out
 would reward a system that gives up a class. Who averages says which classes those were.
 
-Resampling and swapping go through `moments`: a system enters as six sums of each group and class,
+Resampling and swapping (`significance.swap_test` with `mean_of_moments`) go through `moments`: a system enters as six sums of each group and class,
 of which every correlation over any choice of groups is made.
 """
 
 import numpy as np
 import numpy.typing as npt
-
-from metrics.significance import Permutation, swap_test
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,12 +67,3 @@ def mean_of_moments(totals: Floats) -> Floats:
     """`mean_pearson` from moments: (n_targets, ..., 6) -> (...,)"""
     found: Floats = of_moments(totals).mean(axis=0)
     return found
-
-
-def paired_permutation(a: Floats, b: Floats, *, n_permutations: int, seed: int) -> Permutation:
-    """Two-sided test that swapping the scores of two systems, group by group, changes nothing.
-
-    a, b : (n_targets, n_groups, 6) of `moments`, with the same labels. The statistic is the
-           difference of the mean correlation over all groups.
-    """
-    return swap_test(a, b, mean_of_moments, n_permutations=n_permutations, seed=seed)

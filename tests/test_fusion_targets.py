@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from metrics.regression import mean_pearson
 from pipeline_lib.core.schema import ESTIMATES, RATINGS
 from pipeline_lib.datasets.hume_reaction.tables import CLASSES
 from pipeline_lib.fusion import submission, targets
-from pipeline_lib.fusion.criterion import mean_pearson
 
 NAN = float("nan")
 

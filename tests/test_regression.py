@@ -11,9 +11,14 @@ from scipy.stats import ConstantInputWarning, binom, pearsonr, permutation_test
 
 from metrics import regression
 from metrics.bootstrap import resamples
+from metrics.significance import Permutation, swap_test
 
 # Thousandths, as labels are given: no two values are equal but for rounding.
 COLUMNS = arrays(np.int64, (9, 2), elements=st.integers(0, 1000)).map(lambda x: x / 1000)
+
+
+def swapped(a, b, **settings) -> Permutation:
+    return swap_test(a, b, regression.mean_of_moments, **settings)
 
 
 def names(n):
@@ -101,7 +106,7 @@ def test_the_exact_test_is_scipys():
         vectorized=False,
         n_resamples=np.inf,
     )
-    found = regression.paired_permutation(
+    found = swapped(
         *(regression.moments(labels, x, names(9)) for x in (a, b)), n_permutations=512, seed=0
     )
     assert (found.exact, found.smallest) == (True, 2 / 512)
@@ -111,9 +116,7 @@ def test_the_exact_test_is_scipys():
 
 def test_drawn_swaps_come_near_the_exact_p():
     a, b = summed(0.3, seed=1, n=11), summed(0.6, seed=2, n=11)
-    exact, near = (
-        regression.paired_permutation(a, b, n_permutations=n, seed=0) for n in (2048, 2047)
-    )
+    exact, near = (swapped(a, b, n_permutations=n, seed=0) for n in (2048, 2047))
     assert (exact.exact, near.exact) == (True, False)
     assert near.p == pytest.approx(exact.p, abs=4 * math.sqrt(exact.p / 2047))
 
@@ -121,7 +124,7 @@ def test_drawn_swaps_come_near_the_exact_p():
 def p_values(noise_a, noise_b, *, n_studies, n=40):
     return np.array(
         [
-            regression.paired_permutation(
+            swapped(
                 summed(noise_a, seed=2 * i, n=n),
                 summed(noise_b, seed=2 * i + 1, n=n),
                 n_permutations=199,
@@ -146,4 +149,4 @@ def test_a_planted_difference_is_found():
 
 def test_a_system_does_not_differ_from_itself():
     a = summed(0.5, seed=1)
-    assert regression.paired_permutation(a, a, n_permutations=99, seed=0).p == 1
+    assert swapped(a, a, n_permutations=99, seed=0).p == 1

@@ -79,7 +79,9 @@ def _test(
     subjects = part.subjects[ours]
     a = regression.moments(part.labels[ours], part.scores[ours], subjects)
     b = regression.moments(full.labels[theirs], full.scores[theirs], subjects)
-    outcome = regression.paired_permutation(a, b, n_permutations=evaluation.permutations, seed=seed)
+    outcome = significance.swap_test(
+        a, b, regression.mean_of_moments, n_permutations=evaluation.permutations, seed=seed
+    )
     weights = resamples(a.shape[1], n_resamples=evaluation.bootstrap, seed=seed)
     drawn = regression.mean_of_moments(weights @ a) - regression.mean_of_moments(weights @ b)
     low, high = interval(drawn, confidence=evaluation.confidence)

@@ -15,10 +15,10 @@ import polars as pl
 import torch
 from torch import nn
 
+from metrics.regression import mean_pearson
 from pipeline_lib import params
 from pipeline_lib.core.schema import ESTIMATES, SELECTIONS, validate
 from pipeline_lib.fusion import targets
-from pipeline_lib.fusion.criterion import mean_pearson
 from pipeline_lib.fusion.tokens import Floats, Ints, Recordings, Scale, Tokens
 from pipeline_lib.learning.splits import SCALE, WITHHELD, flaws_of
 from pipeline_lib.learning.training import (
