@@ -4,8 +4,9 @@ A constant column, of labels or of scores, has no correlation: `pearson` gives N
 Where classes are averaged or resampled it counts as 0, that of a guess, because leaving it out
 would reward a system that gives up a class. Who averages says which classes those were.
 
-Resampling and swapping (`significance.swap_test` with `mean_of_moments`) go through `moments`: a system enters as six sums of each group and class,
-of which every correlation over any choice of groups is made.
+Resampling and swapping (`significance.swap_test` of `mean_of_moments`) go through `moments`: a
+system enters as six sums of each group and class, of which every correlation over any choice of
+groups is made.
 """
 
 import numpy as np
