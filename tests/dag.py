@@ -1,4 +1,4 @@
-"""dvc.yaml as DVC itself resolves it, for the tests that hold it against the code."""
+"""The files dvc.yaml as DVC resolves them, for the tests that hold them against the code."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -21,7 +21,7 @@ def stages() -> dict[str, dict[str, Any]]:
 
     with Repo(".") as repo:
         return {
-            stage.addressing: {
+            stage.addressing.rpartition(":")[2]: {
                 "cmd": stage.cmd,
                 "deps": {dep.def_path for dep in stage.deps if dep not in stage.params},
                 "params": {name for d in stage.params for name in d.params},

@@ -209,7 +209,7 @@ def _dependency_hashes(stage: str, name: str) -> dict[str, str]:
     """Content hashes, from dvc.lock, of what other stages made and this one reads."""
     made = {
         out["path"]: out.get("md5", "")
-        for entry in _yaml("dvc.lock").get("stages", {}).values()
+        for entry in _stages("dvc.lock").values()
         for out in entry.get("outs", [])
     }
     dataset, _, system = name.partition("-")
@@ -223,18 +223,19 @@ def _dependency_hashes(stage: str, name: str) -> dict[str, str]:
 
 
 def _deps(stage: str) -> list[str]:
-    entry = _yaml("dvc.yaml").get("stages", {}).get(stage, {})
+    entry = _stages("dvc.yaml").get(stage, {})
     deps: list[str] = entry.get("do", entry).get("deps", [])
     return deps
 
 
-def _yaml(name: str) -> dict[str, Any]:
-    """A file of DVC's, {} if it is not there; libyaml takes a quarter of the time."""
+def _stages(name: str) -> dict[str, Any]:
+    """The stages in the files of DVC's with this name; libyaml takes a quarter of the time."""
     import yaml
 
-    path = Path(name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return (path.exists() and yaml.load(path.read_text(), loader)) or {}
+    files = [*Path().glob(name), *sorted(Path().glob(f"*/{name}"))]
+    contents = [yaml.load(path.read_text(), loader) or {} for path in files]
+    return {stage: entry for each in contents for stage, entry in each.get("stages", {}).items()}
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -130,7 +130,7 @@ def of_embeddings(table: pl.DataFrame, recording_ids: Sequence[str], *, encoder:
     if sizes.height != 1:
         raise TrainingError(
             f"{encoder}: tokens and widths {sizes.rows()}, expected one size of all recordings; "
-            "run `dvc repro embed`"
+            "run `dvc repro viper/dvc.yaml:embed`"
         )
     n_tokens, width = sizes.row(0)
     values = table["values"].explode().cast(pl.Float32).to_numpy().reshape(-1, n_tokens, width)
