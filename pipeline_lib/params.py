@@ -59,6 +59,7 @@ class Execution(Section):
 
     backend: str
     jobs: Annotated[int, Field(ge=-1)]
+    folds: Annotated[int, Field(ge=-1)] = 1
     experiment: str
 
 

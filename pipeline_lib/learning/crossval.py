@@ -1,9 +1,10 @@
 """Train a system on every fold and join what it predicts for the recordings left out."""
 
+import contextlib
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ def run(
     execution: Execution,
     label: str,
 ) -> dict[int, Out]:
-    """Train all folds, side by side on the CPU and one after the other on a GPU.
+    """Train all folds, `execution.folds` at once on the CPU, one after the other on a GPU.
 
     train_fold  : (rows of schema.FOLDS of one fold, checkpoint=file) -> result
     checkpoints : folder that outlives a kill; the next run goes on from there
@@ -66,17 +67,31 @@ def side_by_side(
     """As `run`, for work that takes (number of the fold, checkpoint=file)."""
     import torch
 
-    jobs = 1 if torch.cuda.is_available() else execution.jobs
-    alone = execution.model_copy(update={"jobs": jobs})
     numbers = list(numbers)
-    done = parallel.run(
-        partial(_resumable, work=work, checkpoints=checkpoints),
-        numbers,
-        execution=alone,
-        label=label,
-    )
-    found = dict(done)
+    # A process of its own imports torch first, so a single fold has none.
+    jobs = 1 if torch.cuda.is_available() or len(numbers) == 1 else execution.folds
+    with _one_thread():
+        done = parallel.run(
+            partial(_resumable, work=work, checkpoints=checkpoints),
+            numbers,
+            execution=execution.model_copy(update={"jobs": jobs}),
+            label=label,
+        )
+        found = dict(done)
     return {number: found[number] for number in numbers}
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """As in worker processes: sums in another order would be other numbers on more cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _resumable(
