@@ -27,8 +27,12 @@ from transformers.utils import logging as transformers_logging
 
 import pipeline_lib.core.privacy  # noqa: F401  before transformers, which reads what it sets
 from pipeline_lib import params
-from pipeline_lib.clips import Clips, LabelledClips, usable
-from pipeline_lib.clips import lacking as lacking  # a system says what it cannot do without
+from pipeline_lib.clips import (
+    Clips,
+    LabelledClips,
+    lacking as lacking,  # a system says what it cannot do without
+    usable,
+)
 from pipeline_lib.core import paths
 from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.learning.training import (

@@ -19,8 +19,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline_lib.core import parallel as workers
-from pipeline_lib.core import paths, tables
+from pipeline_lib.core import parallel as workers, paths, tables
 from pipeline_lib.core.imports import fingerprint
 from pipeline_lib.core.schema import LEDGER, Schema, validate
 from pipeline_lib.params import Execution

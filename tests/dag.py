@@ -36,7 +36,7 @@ def modules_of(dep: str) -> set[str]:
     path = Path(dep)
     if path.parts[0] not in PACKAGES:
         return set()
-    return {p.as_posix() for p in ([path] if path.suffix == ".py" else path.glob("[!_]*.py"))}
+    return {p.as_posix() for p in ([path] if path.suffix == ".py" else path.rglob("[!_]*.py"))}
 
 
 def files_of(modules: Iterable[str]) -> set[str]:
@@ -50,7 +50,7 @@ def files_of(modules: Iterable[str]) -> set[str]:
 
 def imported_from(folder: Path) -> set[str]:
     """The modules in a folder, and what they import."""
-    modules = (".".join(path.with_suffix("").parts) for path in folder.glob("[!_]*.py"))
+    modules = (".".join(path.with_suffix("").parts) for path in folder.rglob("[!_]*.py"))
     return {name for module in modules for name in imported_modules(module)}
 
 

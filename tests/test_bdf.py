@@ -10,8 +10,7 @@ import mne
 import numpy as np
 import pyedflib
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pipeline_lib.datasets.deap.bdf import (
     channel_named,

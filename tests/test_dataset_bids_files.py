@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from pipeline_lib.datasets.bids import adapter as bids
-from pipeline_lib.datasets.bids import metadata, physio
+from pipeline_lib.datasets.bids import adapter as bids, metadata, physio
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from tests.bids_runs import (
     STEM,

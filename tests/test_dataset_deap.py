@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from pipeline_lib.datasets.deap import adapter as deap
-from pipeline_lib.datasets.deap import presentations
+from pipeline_lib.datasets.deap import adapter as deap, presentations
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 
 N_TIMES = 3 * 128 + 256  # the baseline and 2 s

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from pipeline_lib.datasets.deap import onsets
-from pipeline_lib.datasets.deap import original as deap_bdf
+from pipeline_lib.datasets.deap import onsets, original as deap_bdf
 from pipeline_lib.datasets.deap.presentations import Presentation
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from pipeline_lib.twins.deap import bdf

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from pipeline_lib.datasets.hume_reaction import adapter as hume
-from pipeline_lib.datasets.hume_reaction import tables
+from pipeline_lib.datasets.hume_reaction import adapter as hume, tables
 from pipeline_lib.media import DECODED, Look, completed
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 from pipeline_lib.twins.shared.wav import write_wav

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from pipeline_lib.datasets.stressid import adapter as stressid
-from pipeline_lib.datasets.stressid import labels, physiological
+from pipeline_lib.datasets.stressid import adapter as stressid, labels, physiological
 from pipeline_lib.recordings import DatasetError, Reading, RecordingError
 
 NAME = "2ea4_Math"

@@ -12,8 +12,7 @@ from pipeline_lib.face.container import Container, ExtractorError, Mount, parse
 from pipeline_lib.face.openface import batches, extract_batch
 from pipeline_lib.params import Execution, OpenFace
 from pipeline_lib.video.encode import write_video
-from tests import docker_stand_in
-from tests import openface_stand_in as openface
+from tests import docker_stand_in, openface_stand_in as openface
 
 
 def container(command: str) -> Container:

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from face_clips import first_face, pictures, turned
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.spatial.transform import Rotation
 
 from pipeline_lib.face import gaze, pose

@@ -51,6 +51,8 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("baselines.boosting.leaves", 1, "boosting.leaves: Input should be greater than or equal"),
         ("models.tiny.ehci.EDA_bands", [0.5, 0.2], "edges of bands rise"),
         ("models.tiny.ehci.cells", 63, "63 a side do not fit into the 62 px"),
+        ("fusion.tiny.viper.inputs", ["video"], "fusion.tiny.viper.inputs names ['video'], not"),
+        ("systems.fuse", ["vipre"], "systems.fuse names ['vipre'], which fusion.tiny has not"),
         ("assets.face_landmarker.sha256", "64184e", "assets.face_landmarker.sha256"),
     ],
 )

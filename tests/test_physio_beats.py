@@ -3,8 +3,7 @@
 import neurokit2 as nk
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pipeline_lib.physio.beats import (
     beat_times,

@@ -6,8 +6,7 @@ import neurokit2 as nk
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pipeline_lib.core import schema, tables
 from pipeline_lib.params import Band, Physio

@@ -5,8 +5,7 @@ import math
 import neurokit2 as nk
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pipeline_lib.physio.beats import intervals_between, longest_stretch
 from pipeline_lib.physio.spectrum import BANDS, SPECTRUM_FEATURES, spectrum

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pipeline_lib.datasets.deap import safe_pickle
 from pipeline_lib.datasets.deap.safe_pickle import load_arrays

@@ -12,8 +12,7 @@ import pyedflib
 import pytest
 
 from pipeline_lib import params
-from pipeline_lib.datasets.deap import adapter as deap
-from pipeline_lib.datasets.deap import original as deap_bdf
+from pipeline_lib.datasets.deap import adapter as deap, original as deap_bdf
 from pipeline_lib.physio.filters import resample
 from pipeline_lib.recordings import Reading, RecordingError
 from pipeline_lib.twins.deap import writer

@@ -9,13 +9,11 @@ import polars as pl
 import pytest
 
 from pipeline_lib.core.schema import LANDMARKS
-from pipeline_lib.face.feature_extraction import WRITTEN
-from pipeline_lib.face.feature_extraction import main as extract
+from pipeline_lib.face.feature_extraction import WRITTEN, main as extract
 from pipeline_lib.face.openface_csv import read_csv
 from pipeline_lib.recordings import RecordingError
 from pipeline_lib.video.box import MAX_GAP, face_boxes, gaps, steady
-from pipeline_lib.video.steadiness import main as report
-from pipeline_lib.video.steadiness import share_inside, trembling
+from pipeline_lib.video.steadiness import main as report, share_inside, trembling
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline_lib.core import paths, tables
-from pipeline_lib.core.schema import EMBEDDINGS
-from pipeline_lib.core.schema import FEATURES as STORED
+from pipeline_lib.core.schema import EMBEDDINGS, FEATURES as STORED
 from pipeline_lib.fusion.tokens import FEATURES, Array, Tokens, joined, of_embeddings, of_features
 
 

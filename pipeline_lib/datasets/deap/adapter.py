@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline_lib.datasets.deap import presentations
-from pipeline_lib.datasets.deap.presentations import OFFICIAL as OFFICIAL  # of both layouts
-from pipeline_lib.datasets.deap.presentations import RATINGS_FILE, Presentation
+from pipeline_lib.datasets.deap.presentations import (
+    OFFICIAL as OFFICIAL,  # of both layouts
+    RATINGS_FILE,
+    Presentation,
+)
 from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import Floats, Reading, RecordingError, Signal, Source, check_signal

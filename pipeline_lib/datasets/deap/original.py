@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline_lib.datasets.deap import bdf, onsets, presentations
-from pipeline_lib.datasets.deap.presentations import OFFICIAL as OFFICIAL  # of both layouts
-from pipeline_lib.datasets.deap.presentations import Presentation
+from pipeline_lib.datasets.deap.presentations import (
+    OFFICIAL as OFFICIAL,  # of both layouts
+    Presentation,
+)
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import Reading, RecordingError, Signal, Source, check_signal
 
