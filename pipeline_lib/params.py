@@ -238,6 +238,9 @@ class Params(Section):
         return self
 
 
+SAID = ("missing", "extra_forbidden")  # errors that say all there is to say
+
+
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml; raise ParamsError that names each wrong key, value and limit."""
     import yaml
@@ -247,7 +250,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, item['loc'])) or '(whole file)'}: {item['msg']}"
-            + ("" if item["type"] in ("missing", "extra_forbidden") else f", got {item['input']!r}")
+            + ("" if not item["loc"] or item["type"] in SAID else f", got {item['input']!r}")
             for item in error.errors()
         ]
         raise ParamsError(f"{path}:\n  " + "\n  ".join(lines)) from None

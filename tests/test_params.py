@@ -52,7 +52,7 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("models.tiny.ehci.EDA_bands", [0.5, 0.2], "edges of bands rise"),
         ("models.tiny.ehci.cells", 63, "63 a side do not fit into the 62 px"),
         ("fusion.tiny.viper.inputs", ["video"], "fusion.tiny.viper.inputs names ['video'], not"),
-        ("systems.fuse", ["vipre"], "systems.fuse names ['vipre'], which fusion.tiny has not"),
+        ("systems.fuse", ["vipre"], "systems.fuse names ['vipre'], which fusion."),
         ("assets.face_landmarker.sha256", "64184e", "assets.face_landmarker.sha256"),
     ],
 )
