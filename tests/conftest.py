@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from pipeline_lib.assets import provide
+from pipeline_lib.assets import provide, provide_all
 from pipeline_lib.params import load_params
 
 # Tests run side by side: threads of one would only stand in the way of another.
@@ -22,8 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Fetch the assets once, before the workers start: commands under test look for them."""
     if not hasattr(session.config, "workerinput"):
-        for name, asset in load_params().assets.items():
-            provide(name, asset, Path("assets"))
+        provide_all(load_params().assets, Path("assets"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
