@@ -123,4 +123,4 @@ def _picture(fused: Fused, selection: str, name: str) -> str:
 def _clipped(n: int) -> str:
     if not n:
         return "no estimate lies outside 0 to 1"
-    return f"{n} estimates outside 0 to 1 stand in the outermost columns"
+    return f"estimates outside 0 to 1, in the outermost columns: {n}"
