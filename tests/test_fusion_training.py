@@ -168,6 +168,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from pipeline_lib.fusion import training\n"
+        "from pipeline_lib.learning import training as loop\n"
         "from tests.test_fusion_training import run\n"
         "loss, steps = training.squared_loss, []\n"
         "def dying(model, batch):\n"
@@ -176,6 +177,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return loss(model, batch)\n"
         "training.squared_loss = dying\n"
+        "loop.CHECKPOINT_EVERY = 0  # after every epoch\n"
         "run('early', checkpoint=Path(sys.argv[1]), epochs=5, patience=5, halve_every=1)\n"
     )
     checkpoint = tmp_path / "fold.pt"

@@ -109,7 +109,12 @@ def test_same_seed_same_weights() -> None:
 
 def test_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     checkpoint = tmp_path / "model.pt"
-    script = f"import test_training, pathlib as p; test_training.train(checkpoint=p.Path({str(checkpoint)!r}), die_at_step=24)"  # noqa: E501
+    script = (
+        "import pathlib, test_training\n"
+        "from pipeline_lib.learning import training\n"
+        "training.CHECKPOINT_EVERY = 0  # after every epoch\n"
+        f"test_training.train(checkpoint=pathlib.Path({str(checkpoint)!r}), die_at_step=24)\n"
+    )
     here = Path(__file__).parent
     child = subprocess.run(
         [sys.executable, "-c", script], cwd=here, env={**os.environ, "PYTHONPATH": str(here.parent)}

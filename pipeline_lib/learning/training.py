@@ -6,6 +6,7 @@ resumed therefore ends with the very weights of one that was never disturbed.
 
 import logging
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,9 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 Weights = dict[str, Tensor]  # a model's state
 Criterion = Callable[[nn.Module], float]  # of the model as it is; the higher the better
 Schedule = Callable[[float], float]  # epochs done, with fraction -> factor of the learning rate
+
+# s of training that a kill may cost. A small model's epoch takes less time than to write it down.
+CHECKPOINT_EVERY = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -132,22 +136,19 @@ def fit(
 
     validation : its mean loss chooses the best epoch; None: every epoch counts as better
     patience   : epochs without a better validation loss before training stops
-    checkpoint : written after every epoch, and resumed from if it is there: then its epochs are
-                 yielded first. Name it after all that the run depends on (data, params, code):
-                 nothing inside tells one run's file from another's
+    checkpoint : written at the end and, CHECKPOINT_EVERY seconds after the last time, with an
+                 epoch; resumed from if it is there: then its epochs are yielded first. Name it
+                 after all that the run depends on (data, params, code): nothing inside tells one
+                 run's file from another's
 
     Device and precision are accelerate's: a GPU if there is one, ACCELERATE_MIXED_PRECISION.
     Raises TrainingError when a loss is not finite.
     """
     n_batches = math.ceil(_size(train) / batch_size)
-    run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches))
-    if checkpoint is not None and checkpoint.exists():
-        run.load(checkpoint)
+    run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches), checkpoint)
     yield from tuple(run.history)
     while len(run.history) < epochs and not _exhausted(run.history, patience):
         epoch = run.advance(train, validation, batch_size=batch_size, seed=seed)
-        if checkpoint is not None:
-            run.save(checkpoint)
         log.info("%s, of at most %d", epoch, epochs)
         yield epoch
     run.finish()
@@ -175,15 +176,13 @@ def fit_by(
     of the weights that the model ends with.
     """
     n_batches = math.ceil(_size(train) / batch_size)
-    run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches), criteria)
-    if checkpoint is not None and checkpoint.exists():
-        run.load(checkpoint)
+    run = _Run(
+        model, loss, optimiser, lambda step: schedule(step / n_batches), checkpoint, criteria
+    )
     while len(run.history) < epochs and run.asked(patience):
         epoch = run.advance(
             train, validation, batch_size=batch_size, seed=seed, asked=run.asked(patience)
         )
-        if checkpoint is not None:
-            run.save(checkpoint)
         log.info("%s, of at most %d", epoch, epochs)
     run.finish()
     return run.history, run.best_by
@@ -293,6 +292,7 @@ class _Run:
         loss: Loss,
         optimiser: Optimizer,
         factor: Callable[[int], float],
+        checkpoint: Path | None,
         criteria: Mapping[str, Criterion] | None = None,
     ) -> None:
         from accelerate import Accelerator
@@ -306,6 +306,10 @@ class _Run:
         self.history: list[Epoch] = []
         self.best: Weights = {}
         self.best_by: dict[str, Weights] = {}
+        self.checkpoint = checkpoint
+        if checkpoint is not None and checkpoint.exists():
+            self._load(checkpoint)
+        self.saved, self.saved_at = len(self.history), time.monotonic()
 
     def advance(
         self,
@@ -316,7 +320,7 @@ class _Run:
         seed: int,
         asked: Sequence[str] = (),
     ) -> Epoch:
-        """Train for one epoch, validate, and remember the weights if they are the best.
+        """Train for one epoch, validate, remember the weights if they are the best; save if due.
 
         asked : the criteria that still choose
         """
@@ -339,6 +343,8 @@ class _Run:
             self.best = self._weights() if best else self.best
         epoch = Epoch(number, train_loss, validation_loss, best, scores)
         self.history.append(epoch)
+        if time.monotonic() - self.saved_at >= CHECKPOINT_EVERY:
+            self._save()
         return epoch
 
     def asked(self, patience: int) -> list[str]:
@@ -383,8 +389,10 @@ class _Run:
                 total += value.item() * _n_items(batch)
         return total / _size(batches.dataset)
 
-    def save(self, path: Path) -> None:
+    def _save(self) -> None:
         """Write all that going on needs; a kill leaves the old file or the new one, whole."""
+        if self.checkpoint is None or self.saved == len(self.history):
+            return
         state = {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -393,9 +401,10 @@ class _Run:
             "best_by": self.best_by,
             "history": [asdict(epoch) for epoch in self.history],
         }
-        tables.atomic_write(path, lambda file: torch.save(state, file))
+        tables.atomic_write(self.checkpoint, lambda file: torch.save(state, file))
+        self.saved, self.saved_at = len(self.history), time.monotonic()
 
-    def load(self, path: Path) -> None:
+    def _load(self, path: Path) -> None:
         state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -405,7 +414,8 @@ class _Run:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def finish(self) -> None:
-        """Put the best weights into the model and take accelerate's wrapping off it."""
+        """Save, put the best weights into the model and take accelerate's wrapping off it."""
+        self._save()
         best = self.best_by[next(iter(self.criteria))] if self.criteria else self.best
         self.model.load_state_dict(best)
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
