@@ -2,15 +2,34 @@
 
 PYTHON ?= python3.11
 BIN := .venv/bin
+SHELL := /bin/bash -o pipefail
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
 .PHONY: demo test tests check check-data ui clean
 
-demo: .venv/ready
+demo: runs
 	dvc repro
 	python -m pipeline_lib.console
+
+# The first time, what needs nothing of each other runs side by side, a process of DVC each, for
+# `dvc repro` runs one stage after the other and those of the twins are too small for two cores.
+# All of it is in the DAG: where these lines leave something out, or one fails, `dvc repro` goes on.
+data := $(addprefix data-,amigos deap hume_reaction kinetics sample)
+alone = dvc --wait-for-lock repro --single-item --glob $(1) 2>&1 | sed --unbuffered 's/^/$@: /'
+
+runs: | .venv/ready
+	dvc repro assets sample
+	$(MAKE) --jobs=3 $(data)
+	dvc repro audit
+	$(MAKE) --jobs=3 mvp-amigos mvp-deap viper
+
+.PHONY: $(data) mvp-amigos mvp-deap mvp-common viper
+$(data): data-%: ; $(call alone,'*@$*')
+mvp-common: ; $(call alone,'mvp/dvc.yaml:pretrain@*' 'mvp/dvc.yaml:supervise@*')
+mvp-amigos mvp-deap: mvp-%: mvp-common ; $(call alone,'mvp/dvc.yaml:*@$**')
+viper: ; $(call alone,'viper/dvc.yaml:*')
 
 test: .venv/ready
 	$(MAKE) --jobs=2 --output-sync=target check tests
