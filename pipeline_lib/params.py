@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline_lib.core import files
 from pipeline_lib.core.sections.base import (
     Count as Count,
     NonNegative as NonNegative,
@@ -243,10 +244,8 @@ SAID = ("missing", "extra_forbidden")  # errors that say all there is to say
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml; raise ParamsError that names each wrong key, value and limit."""
-    import yaml
-
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
+        return Params.model_validate(files.parse_yaml(path.read_text()))
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, item['loc'])) or '(whole file)'}: {item['msg']}"

@@ -1,5 +1,6 @@
 """MLflow: parent, child, fold; one sender for all stages; and what happens when nobody answers."""
 
+import fcntl
 import http.server
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -383,3 +385,19 @@ def test_nothing_phones_home() -> None:
     env = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k and k != "DO_NOT_TRACK"}
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
     assert "analytics = false" in Path(".dvc/config").read_text()
+
+
+def test_waits_until_another_dvc_has_written_its_lock(here: Path) -> None:
+    """DVC writes dvc.lock in place: half of it is there while it holds its own lock."""
+    Path("dvc.yaml").write_text("stages: {train: {foreach: [deap], do: {deps: ['data/${item}']}}}")
+    written = "stages: {split@deap: {outs: [{path: data/deap, md5: abc}]}}"
+    Path(".dvc/tmp").mkdir(parents=True)
+    with Path(".dvc/tmp/lock").open("w") as lock, ThreadPoolExecutor(1) as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Path("dvc.lock").write_text(written[:20])
+        tags = other.submit(tracking.tags, "train", "deap")
+        time.sleep(0.2)
+        assert not tags.done()
+        Path("dvc.lock").write_text(written)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert tags.result(timeout=LIMIT)["dep.data/deap"] == "abc"

@@ -7,6 +7,7 @@ anywhere but to the server of MLFLOW_TRACKING_URI.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -14,13 +15,13 @@ import subprocess
 import time
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_lib.core import paths, spool
+from pipeline_lib.core import files, paths, spool
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +111,7 @@ def stage_run(
         "experiment": experiment,
         "execution": os.environ.get("DVC_EXP_NAME") or _revision(),
         "name": f"{stage}@{name}",
-        "tags": _tags(stage, name),
+        "tags": tags(stage, name),
     }
     said = spool.Spool.open(uri, f"{stage}@{name}", start)
     spool.send(said.folder.parent)
@@ -144,16 +145,18 @@ def _warn(*texts: str) -> None:
         warnings.warn(text, stacklevel=3)
 
 
-def _tags(stage: str, name: str) -> dict[str, str]:
+def tags(stage: str, name: str) -> dict[str, str]:
+    """What tells this run from others: code, data, whether they are a twin's, flaws asked for."""
     dataset, _, system = name.partition("-")
+    deps = _deps(stage)
     return {
         "stage": stage,
         "dataset": dataset,
         "system": system,
         "git_revision": _revision(),
         **_origin(dataset),
-        **_flaws(stage, name),
-        **_dependency_hashes(stage, name),
+        **_flaws(deps, name),
+        **_dependency_hashes(deps, name),
     }
 
 
@@ -187,9 +190,8 @@ def _origin(dataset: str) -> dict[str, str]:
     return {"data": "twin" if synthetic else "real"}
 
 
-def _flaws(stage: str, name: str) -> dict[str, str]:
+def _flaws(deps: Sequence[str], name: str) -> dict[str, str]:
     """Which flaws were asked for, of a stage that rests on a verdict of the audit."""
-    deps = _deps(stage)
     if not any(Path(dep).parent == paths.verdict(name).parent for dep in deps):
         return {}
     # A fine-tuned system has a verdict of its own, with the flaws of its pre-training.
@@ -205,7 +207,7 @@ def _revision() -> str:
     return done.stdout.strip() or "unversioned"
 
 
-def _dependency_hashes(stage: str, name: str) -> dict[str, str]:
+def _dependency_hashes(deps: Sequence[str], name: str) -> dict[str, str]:
     """Content hashes, from dvc.lock, of what other stages made and this one reads."""
     made = {
         out["path"]: out.get("md5", "")
@@ -217,7 +219,7 @@ def _dependency_hashes(stage: str, name: str) -> dict[str, str]:
         re.sub(
             r"\$\{(item|key|item\.\w+)\}", lambda m: system if "system" in m[1] else dataset, dep
         )
-        for dep in _deps(stage)
+        for dep in deps
     ]
     return {f"dep.{path}": made[path] for path in read if path in made}
 
@@ -229,13 +231,25 @@ def _deps(stage: str) -> list[str]:
 
 
 def _stages(name: str) -> dict[str, Any]:
-    """The stages in the files of DVC's with this name; libyaml takes a quarter of the time."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    files = [*Path().glob(name), *sorted(Path().glob(f"*/{name}"))]
-    contents = [yaml.load(path.read_text(), loader) or {} for path in files]
+    """The stages in the files of DVC's with this name."""
+    with _dvc_waits():
+        texts = [
+            path.read_text() for path in (*Path().glob(name), *sorted(Path().glob(f"*/{name}")))
+        ]
+    contents = [files.parse_yaml(text) or {} for text in texts]
     return {stage: entry for each in contents for stage, entry in each.get("stages", {}).items()}
+
+
+@contextlib.contextmanager
+def _dvc_waits() -> Iterator[None]:
+    """DVC writes its locks in place; where two of its processes run, one may be at it now."""
+    lock = Path(".dvc/tmp/lock")
+    if not lock.exists():
+        yield
+        return
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
