@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 WIDTH = 1280
 SIZE = 224  # px
@@ -92,5 +93,19 @@ def load(weights: Path) -> EfficientNetLite0:
     """The network with these weights, a state dict of tensors, for inference."""
     model = EfficientNetLite0()
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    _fold_norms(model.eval())
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.eval()
+    return model
+
+
+def _fold_norms(module: nn.Module) -> None:
+    """Put what each batch norm does into the convolution before it: a pass over the maps less."""
+    convolution = ""
+    for name, layer in list(module.named_children()):
+        if isinstance(layer, nn.Conv2d):
+            convolution = name
+        elif isinstance(layer, nn.BatchNorm2d):
+            setattr(module, convolution, fuse_conv_bn_eval(getattr(module, convolution), layer))
+            setattr(module, name, nn.Identity())
+        else:
+            _fold_norms(layer)
