@@ -6,6 +6,8 @@ SHELL := /bin/bash -o pipefail
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
+# Modules are compiled when they are first imported, for most of what is installed never is.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test tests check check-data ui clean
 
@@ -58,5 +60,5 @@ clean:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "$(PYTHON) is not Python 3.11 with venv and ensurepip (Debian: apt-get install python3.11-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libEGL.so.1"); ctypes.CDLL("libGLESv2.so.2")' 2>/dev/null || { echo "MediaPipe needs the system libraries libEGL.so.1 and libGLESv2.so.2 (Debian: apt-get install libegl1 libgles2)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	touch $@

@@ -69,7 +69,7 @@ def test_what_is_not_the_papers_stands_with_both_values():
         for d in deviations.of(setup("tiny"), "amigos", "mvp", result())
         if d.title == "sizes and schedules"
     )
-    assert "tokens 20 (100)" in sizes.detail
+    assert "tokens 10 (100)" in sizes.detail
     assert "batch_size" not in sizes.detail  # is as stated
 
 
