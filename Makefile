@@ -6,8 +6,6 @@ SHELL := /bin/bash -o pipefail
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
-# Modules are compiled when they are first imported, for most of what is installed never is.
-unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test tests check check-data ui clean
 
@@ -29,7 +27,7 @@ runs: | .venv/ready
 
 .PHONY: $(data) data-sample mvp-amigos mvp-deap mvp-common viper
 $(data): data-%: ; $(call alone,'*@$*')
-data-sample: ; $(call alone,sample '*@sample')
+data-sample: ; $(call alone,'sample' '*@sample')
 mvp-common: ; $(call alone,'mvp/dvc.yaml:pretrain@*' 'mvp/dvc.yaml:supervise@*')
 mvp-amigos mvp-deap: mvp-%: mvp-common ; $(call alone,'mvp/dvc.yaml:*@$**')
 viper: ; $(call alone,'viper/dvc.yaml:*')
@@ -61,4 +59,6 @@ clean:
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libEGL.so.1"); ctypes.CDLL("libGLESv2.so.2")' 2>/dev/null || { echo "MediaPipe needs the system libraries libEGL.so.1 and libGLESv2.so.2 (Debian: apt-get install libegl1 libgles2)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
+	# On all cores, where pip takes one. Some packages ship files that are no Python: it skips them.
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@

@@ -16,12 +16,13 @@ SHARED = (Path("pipeline_lib/core"), Path("pipeline_lib/learning"))
 
 @cache
 def stages() -> dict[str, dict[str, Any]]:
-    """Every stage, `foreach` and `matrix` expanded: name -> cmd, deps, params, outs."""
+    """Every stage, `foreach` and `matrix` expanded: name -> address, cmd, deps, ...."""
     from dvc.repo import Repo
 
     with Repo(".") as repo:
         return {
             stage.addressing.rpartition(":")[2]: {
+                "address": stage.addressing,
                 "cmd": stage.cmd,
                 "deps": {dep.def_path for dep in stage.deps if dep not in stage.params},
                 "params": {name for d in stage.params for name in d.params},
