@@ -23,7 +23,6 @@ SMALL = {
     "twins.amigos": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
     "twins.deap": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 240, "height": 192},
     "twins.hume_reaction": {"subjects": 8, "trials": 2},
-    "twins.kinetics": {"subjects": 4, "trials": 2},
     "openface": {"fps": 9.0},
     "execution": {"jobs": 1},  # a second process would take longer to start than to help
     "systems": {
