@@ -15,7 +15,8 @@ demo: runs
 
 # The first time, what needs nothing of each other runs side by side, a process of DVC each, for
 # `dvc repro` runs one stage after the other and those of the twins are too small for two cores.
-# All of it is in the DAG: where these lines leave something out, or one fails, `dvc repro` goes on.
+# All of it is in the DAG: what these lines leave out, `dvc repro` does. After a failure the next
+# `make demo` goes on where this one ended.
 data := $(addprefix data-,amigos deap hume_reaction kinetics)
 alone = dvc --wait-for-lock repro --single-item --glob $(1) 2>&1 | sed --unbuffered 's/^/$@: /'
 

@@ -16,7 +16,7 @@ SHARED = (Path("pipeline_lib/core"), Path("pipeline_lib/learning"))
 
 @cache
 def stages() -> dict[str, dict[str, Any]]:
-    """Every stage, `foreach` and `matrix` expanded: name -> address, cmd, deps, ...."""
+    """Every stage, `foreach` and `matrix` expanded: name -> address, cmd, deps, params, outs."""
     from dvc.repo import Repo
 
     with Repo(".") as repo:
