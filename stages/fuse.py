@@ -4,8 +4,6 @@ import sys
 from functools import partial
 from typing import Any
 
-import polars as pl
-
 from pipeline_lib.core import paths, tables, tracking
 from pipeline_lib.core.schema import RATINGS
 from pipeline_lib.learning import crossval, verdicts
@@ -13,10 +11,8 @@ from pipeline_lib.params import load_params
 
 
 def main(dataset: str, system: str) -> None:
-    from safetensors.torch import save_file
-
     from models import fusion
-    from pipeline_lib.fusion import inputs, submission, targets, training
+    from pipeline_lib.fusion import inputs, outputs, targets, training
 
     params = load_params()
     config = params.fusion[params.scale][system]
@@ -48,21 +44,9 @@ def main(dataset: str, system: str) -> None:
             execution=params.execution,
             label=out.name,
         )
-        estimates = pl.concat(result.estimates for result in results.values())
-        tables.write_table(estimates, paths.estimates(dataset, system))
         missing = training.lacking(tokens, labels, names)
-        used = folds.filter(~pl.col("recording_id").is_in(list(missing)))  # not all are estimated
-        tables.write_table(crossval.ledger(folds, used, missing), paths.ledger(out))
-        histories = {number: result.history for number, result in results.items()}
-        tables.write_table(crossval.history(histories), paths.history(dataset, system))
-        tables.write_table(training.selections(histories), paths.selections(dataset, system))
-        if not estimates.filter(role="withheld").is_empty():
-            table = submission.table(estimates, names)
-            tables.write_csv(table, paths.submission(dataset, system))
+        outputs.write(dataset, system, results, folds, missing=missing, names=names)
         for number, result in results.items():
-            for selection, weights in result.weights.items():
-                file = paths.weights(out, number, selection)
-                tables.atomic_write(file, partial(save_file, weights))
             with run.fold(number) as child:
                 crossval.log_curves(child, result.history)
         crossval.discard(checkpoints)
