@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrics import classification
-from metrics.bootstrap import Metric, resamples
+from metrics.bootstrap import Metric, resamples, tail_p
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int8]
@@ -126,15 +126,15 @@ def resampled_difference(
     return score(weights @ a, metric) - score(weights @ b, metric)
 
 
-def equivalence(resampled: Floats, *, margin: float) -> float:
+def equivalence(resampled: Floats, *, margin: float, n_subjects: int) -> float:
     """p of two one-sided tests that a difference lies outside (-margin, margin).
 
-    resampled : (n_resamples,) of `resampled_difference`. p is the larger of the two shares of
-    resamples beyond a margin (Schuirmann 1987, with bootstrap tails in the place of t): below
-    alpha, the interval of confidence 1 - 2 alpha lies within the margin.
+    resampled : (n_resamples,) of `resampled_difference`. p is that of the larger of the two shares
+    of resamples beyond a margin (Schuirmann 1987, with bootstrap tails in the place of t): below
+    alpha, the `bootstrap.interval` of confidence 1 - 2 alpha lies within the margin.
     """
     beyond = max((resampled >= margin).sum(), (resampled <= -margin).sum())
-    return float((beyond + 1) / (len(resampled) + 1))
+    return tail_p((beyond + 1) / (len(resampled) + 1), n_subjects=n_subjects)
 
 
 def corrected_resampled_t(differences: Floats, *, test_share: float) -> float:

@@ -58,7 +58,7 @@ RATED_BATCH = 256  # the clips a step for which the authors state learning rates
 def normalise(pixels: Tensor) -> Tensor:
     """uint8 (B, T, C, H, W) -> the float32 that the model was made for."""
     mean, std = (torch.tensor(x, device=pixels.device).view(3, 1, 1) for x in (MEAN, STD))
-    return (pixels / 255 - mean) / std
+    return torch.addcmul(-mean / std, pixels.float(), 1 / (255 * std))
 
 
 # ---- Self-supervised pre-training ---------------------------------------------------------------
@@ -250,11 +250,10 @@ class Finetuned(nn.Module):
 
 
 def finetune_fold(
-    crops: pl.DataFrame,
+    clips: Clips,
     labels: pl.DataFrame,
     fold: pl.DataFrame,
     *,
-    config: params.VideoMAE,
     recipe: params.Finetune,
     start: Path,
     seed: int,
@@ -262,7 +261,6 @@ def finetune_fold(
 ) -> FoldResult:
     """Fine-tune on the clips of the fold's recordings with role `train`, predict `test`.
 
-    crops  : schema.CROPS
     labels : recording_id, valence_label, arousal_label
     fold   : schema.FOLDS, the rows of one fold
     start  : folder with a model for each fold, or one for all, as pre-training leaves it
@@ -270,8 +268,7 @@ def finetune_fold(
     In the model of the result, `videomae` is transformers' own; its inputs are `normalise`d
     pixels.
     """
-    clips = Clips(crops, crop=config.crop, size=config.image_size)
-    roles = by_role(usable(labels, clips), fold, lacking(labels, crops))
+    roles = by_role(usable(labels, clips), fold, lacking(labels, clips))
     data = {role: LabelledClips(clips, rows) for role, rows in roles.items()}
     torch.manual_seed(seed)
     # Mean pooling is the authors' head; the default of some checkpoints is to read token 0.

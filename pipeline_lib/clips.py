@@ -25,6 +25,8 @@ class Clips(Dataset[Batch]):
     crops : schema.CROPS; its JPEGs are decoded when asked for
     crop  : large | small
     size  : px, height and width to which the crops are scaled
+
+    Folds share one: what a fold has decoded is there for the next.
     """
 
     def __init__(self, crops: pl.DataFrame, *, crop: str, size: int) -> None:
@@ -105,13 +107,9 @@ def usable(labels: pl.DataFrame, clips: Clips) -> pl.DataFrame:
     )
 
 
-def lacking(labels: pl.DataFrame, crops: pl.DataFrame) -> dict[str, str]:
-    """What the recordings lack that no system of clips can use, by recording_id.
-
-    crops : schema.CROPS
-    """
-    shown = crops.filter("face")["recording_id"].unique()
-    hidden = labels.filter(~pl.col("recording_id").is_in(shown.to_list()))
+def lacking(labels: pl.DataFrame, clips: Clips) -> dict[str, str]:
+    """What the recordings lack that no system of clips can use, by recording_id."""
+    hidden = labels.filter(~pl.col("recording_id").is_in(clips.recording_ids))
     return dict.fromkeys(hidden["recording_id"], "no clip with a face")
 
 

@@ -175,7 +175,8 @@ def _over_subjects(pair: Shared, metric: Metric, evaluation: Evaluation, seed: i
     resampled = significance.resampled_difference(
         pair.a, pair.b, metric, n_resamples=draws, seed=seed
     )
-    low, high = interval(resampled, confidence=evaluation.confidence)
+    n_subjects = pair.a.shape[1]
+    low, high = interval(resampled, confidence=evaluation.confidence, n_subjects=n_subjects)
     scores = [float(significance.score(of.sum(axis=1), metric)) for of in (pair.a, pair.b)]
     return about | {
         "scores": scores,
@@ -184,7 +185,9 @@ def _over_subjects(pair: Shared, metric: Metric, evaluation: Evaluation, seed: i
         "high": high,
         "p": test.p,
         "smallest_p": test.smallest,
-        "p_equivalence": significance.equivalence(resampled, margin=evaluation.margin),
+        "p_equivalence": significance.equivalence(
+            resampled, margin=evaluation.margin, n_subjects=n_subjects
+        ),
     }
 
 

@@ -5,7 +5,7 @@ that has none, as Kinetics, is seen whole; a corpus of such sets alone needs one
 folds, whoever starts from it. So does a leaky one, the flaw, which sees every set whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.learning import splits
 
 if TYPE_CHECKING:
+    from pipeline_lib.clips import Clips
     from pipeline_lib.learning.training import Epoch
 
 Folds = Mapping[str, pl.DataFrame]  # data set -> schema.FOLDS, of those that have folds
-Tables = Mapping[str, pl.DataFrame]  # data set -> schema.CROPS or RECORDINGS, of all of the corpus
+Tables = Mapping[str, pl.DataFrame]  # data set -> schema.RECORDINGS, of all of the corpus
 
 NO_CLASS = "n/a"  # the stimulus of a clip whose class nobody tells
 
@@ -31,9 +32,11 @@ def fold_numbers(folds: Folds, *, leaky: bool) -> list[int | None]:
     return [None] if leaky or not numbers else [*sorted(numbers)]
 
 
-def visible(crops: Tables, folds: Folds, *, fold: int | None) -> dict[str, set[str]]:
-    """Data set -> recordings with clips that the model of a fold may see."""
-    seen = {dataset: set(table["recording_id"]) for dataset, table in crops.items()}
+def visible(
+    clips: Mapping[str, Collection[str]], folds: Folds, *, fold: int | None
+) -> dict[str, set[str]]:
+    """Data set -> recordings that the model of a fold may see, of those that have clips."""
+    seen = {dataset: set(names) for dataset, names in clips.items()}
     if fold is not None:
         listed = splits.pretraining_list(folds, list(folds), fold=fold)
         for dataset in folds:
@@ -69,7 +72,7 @@ def lessons(indices: Tables, folds: Folds) -> tuple[dict[str, dict[str, list[flo
 def pretrain_fold(
     fold: int | None,
     *,
-    crops: Tables,
+    clips: "Mapping[str, Clips]",
     folds: Folds,
     config: params.VideoMAE,
     seed: int,
@@ -80,13 +83,10 @@ def pretrain_fold(
     from torch.utils.data import ConcatDataset
 
     from models import videomae
-    from pipeline_lib.clips import Clips
 
+    seen = visible({d: of.recording_ids for d, of in clips.items()}, folds, fold=fold)
     return videomae.pretrain(
-        ConcatDataset(
-            Clips(crops[dataset], crop=config.crop, size=config.image_size).of(names)
-            for dataset, names in visible(crops, folds, fold=fold).items()
-        ),
+        ConcatDataset(clips[dataset].of(names) for dataset, names in seen.items()),
         config=config,
         seed=seed,
         checkpoint=checkpoint,
@@ -97,7 +97,7 @@ def pretrain_fold(
 def supervise_fold(
     fold: int | None,
     *,
-    crops: Tables,
+    clips: "Mapping[str, Clips]",
     indices: Tables,
     folds: Folds,
     config: params.VideoMAE,
@@ -110,14 +110,14 @@ def supervise_fold(
     from torch.utils.data import ConcatDataset
 
     from models import videomae
-    from pipeline_lib.clips import Clips, TaughtClips
+    from pipeline_lib.clips import TaughtClips
 
     taught, n_classes = lessons(indices, folds)
-    seen = visible(crops, folds, fold=fold)
+    seen = visible({d: of.recording_ids for d, of in clips.items()}, folds, fold=fold)
     return videomae.supervise(
         ConcatDataset(
             TaughtClips(
-                Clips(crops[dataset], crop=config.crop, size=config.image_size),
+                clips[dataset],
                 {name: taught[dataset][name] for name in sorted(names & taught[dataset].keys())},
             )
             for dataset, names in seen.items()

@@ -14,6 +14,7 @@ from pipeline_lib.params import load_params
 
 def main(name: str) -> None:
     from models import videomae
+    from pipeline_lib.clips import Clips
 
     params = load_params()
     row = params.finetune[name]
@@ -21,22 +22,24 @@ def main(name: str) -> None:
     config = config.model_copy(update={"crop": row.crop or config.crop})
     taught = row.start.startswith("supervise-")  # adapts in fewer epochs (MVP 5.1)
     recipe = config.finetune_taught if taught else config.finetune
-    settings: dict[str, Any] = {"config": config, "recipe": recipe, "seed": params.seed}
+    settings: dict[str, Any] = {"recipe": recipe, "seed": params.seed}
+    told = settings | {"config": config}
     start = paths.RUNS / row.start
     folds = verdicts.cleared_folds(row.dataset, verdict=name)
     labels = tables.read_table(paths.index(row.dataset), RECORDINGS)
     crops = tables.read_shards(paths.crops(row.dataset), CROPS, pl.col("crop") == config.crop)
+    clips = Clips(crops, crop=config.crop, size=config.image_size)
     out = paths.run(row.dataset, row.system)
     with tracking.stage_run(
         "finetune",
         name,
         experiment=params.execution.experiment,
-        params=settings | {"row": row},
+        params=told | {"row": row},
     ) as run:
         checkpoints = crossval.checkpoint_folder(
             out.name,
             [videomae.__name__],
-            settings,
+            told,
             [
                 paths.verdict(name),
                 paths.index(row.dataset),
@@ -45,13 +48,13 @@ def main(name: str) -> None:
             ],
         )
         results = crossval.run(
-            partial(videomae.finetune_fold, crops, labels, start=start, **settings),
+            partial(videomae.finetune_fold, clips, labels, start=start, **settings),
             folds,
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,
         )
-        crossval.write(out, results, folds, labels, videomae.lacking(labels, crops))
+        crossval.write(out, results, folds, labels, videomae.lacking(labels, clips))
         for number, result in results.items():
             cast(videomae.Finetuned, result.model).videomae.save_pretrained(paths.fold(out, number))
         crossval.log_results(run, results)

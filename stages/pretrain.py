@@ -11,10 +11,14 @@ from pipeline_lib.params import load_params
 
 
 def main(name: str) -> None:
+    from pipeline_lib.clips import Clips
+
     params = load_params()
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
     folds, crops = verdicts.cleared_corpus(name, params.corpora[name], crop=config.crop)
+    size = config.image_size
+    clips = {d: Clips(table, crop=config.crop, size=size) for d, table in crops.items()}
     out = paths.pretrained(name)
     with tracking.stage_run(
         "pretrain", name, experiment=params.execution.experiment, params=settings
@@ -25,7 +29,7 @@ def main(name: str) -> None:
             settings,
             [paths.verdict(f"corpus-{name}")],
         )
-        work = partial(corpus.pretrain_fold, crops=crops, folds=folds, out=out, **settings)
+        work = partial(corpus.pretrain_fold, clips=clips, folds=folds, out=out, **settings)
         epochs = crossval.side_by_side(
             work,
             corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),

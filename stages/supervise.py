@@ -12,10 +12,14 @@ from pipeline_lib.params import load_params
 
 
 def main(name: str) -> None:
+    from pipeline_lib.clips import Clips
+
     params = load_params()
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
     folds, crops = verdicts.cleared_corpus(name, params.corpora[name], crop=config.crop)
+    size = config.image_size
+    clips = {d: Clips(table, crop=config.crop, size=size) for d, table in crops.items()}
     start, out = paths.pretrained(params.supervise[name]), paths.supervised(name)
     indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.corpora[name]}
     with tracking.stage_run(
@@ -37,7 +41,7 @@ def main(name: str) -> None:
         epochs = crossval.side_by_side(
             partial(
                 corpus.supervise_fold,
-                crops=crops,
+                clips=clips,
                 indices=indices,
                 folds=folds,
                 start=start,

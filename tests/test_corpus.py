@@ -9,17 +9,13 @@ import torch
 
 from models.videomae import Taught, lesson_loss, normalise
 from pipeline_lib import corpus
+from pipeline_lib.clips import Clips
 from pipeline_lib.core import paths
-from pipeline_lib.core.schema import CROPS, RECORDINGS
+from pipeline_lib.core.schema import RECORDINGS
 from pipeline_lib.learning.training import TrainingError
 from tests.test_model_videomae import config, encoder, finetune, planted  # noqa: F401
 
 NAN = math.nan
-
-
-def crops(names: str) -> pl.DataFrame:
-    rows = [{"recording_id": name} for name in names]
-    return pl.DataFrame([dict.fromkeys(CROPS) | row for row in rows], schema=dict(CROPS))
 
 
 def index(*rows: tuple[str, str, int | None, int | None]) -> pl.DataFrame:
@@ -40,7 +36,7 @@ def folds(*roles: str) -> pl.DataFrame:
 
 
 def test_a_fold_sees_all_but_its_test_subjects():
-    clips = {"deap": crops("aabcx"), "kinetics": crops("pq")}
+    clips = {"deap": "aabcx", "kinetics": "pq"}
     of_deap = {"deap": folds("rvt", "trv")}
     assert corpus.fold_numbers(of_deap, leaky=False) == [0, 1]
     assert corpus.visible(clips, of_deap, fold=0) == {"deap": {"a", "b"}, "kinetics": {"p", "q"}}
@@ -49,7 +45,7 @@ def test_a_fold_sees_all_but_its_test_subjects():
 
 def test_a_corpus_without_folds_needs_one_model():
     assert corpus.fold_numbers({}, leaky=False) == [None]
-    assert corpus.visible({"kinetics": crops("pq")}, {}, fold=None) == {"kinetics": {"p", "q"}}
+    assert corpus.visible({"kinetics": "pq"}, {}, fold=None) == {"kinetics": {"p", "q"}}
 
 
 def test_sets_with_folds_teach_labels_and_others_classes():
@@ -83,7 +79,7 @@ def test_loss_of_a_batch_is_that_of_each_lesson():
 @pytest.fixture(scope="module")
 def supervised(tmp_path_factory, encoder: Path) -> tuple[Path, list]:  # noqa: F811
     """A model taught on one planted set with folds and one of two classes without."""
-    clips, labels, fold = planted(8)
+    crops, labels, fold = planted(8)
     names = {"recording_id": pl.lit("k") + pl.col("recording_id")}
     kinetics = labels.with_columns(
         **names, stimulus=pl.when(valence_label=1).then(pl.lit("up")).otherwise(pl.lit("down"))
@@ -92,7 +88,10 @@ def supervised(tmp_path_factory, encoder: Path) -> tuple[Path, list]:  # noqa: F
     recipe = config().supervise.model_copy(update={"epochs": 8, "learning_rate": 0.05})
     history = corpus.supervise_fold(
         0,
-        crops={"deap": clips, "kinetics": clips.with_columns(**names)},
+        clips={
+            dataset: Clips(table, crop="large", size=config().image_size)
+            for dataset, table in (("deap", crops), ("kinetics", crops.with_columns(**names)))
+        },
         indices={"deap": labels.with_columns(stimulus=pl.lit("7")), "kinetics": kinetics},
         folds={"deap": fold.with_columns(subject=pl.col("recording_id"))},
         config=config().model_copy(update={"supervise": recipe}),

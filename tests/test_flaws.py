@@ -143,7 +143,7 @@ def test_the_audit_stage_marks_whom_a_flaw_touches(
 
 def test_leaky_pretraining_is_one_model_that_sees_everybody() -> None:
     _, folds = made()
-    clips = {d: table.select("recording_id").unique() for d, table in folds.items()}
+    clips = {d: table["recording_id"].unique().to_list() for d, table in folds.items()}
     assert corpus.fold_numbers(folds, leaky=True) == [None]
     seen = corpus.visible(clips, folds, fold=None)
     assert seen == {d: set(table["recording_id"]) for d, table in folds.items()}

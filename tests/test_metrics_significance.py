@@ -208,4 +208,4 @@ def test_the_difference_of_resamples_is_that_of_the_same_subjects():
 def test_equivalence_is_a_tail_beyond_the_margin(mean, p):
     """A tail of the normal distribution: 1.6 deviations leave 0.0548 beyond."""
     resampled = np.random.default_rng(0).normal(mean, 0.01, 10000)
-    assert equivalence(resampled, margin=0.05) == pytest.approx(p, abs=0.01)
+    assert equivalence(resampled, margin=0.05, n_subjects=100_000) == pytest.approx(p, abs=0.01)

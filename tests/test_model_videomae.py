@@ -164,9 +164,11 @@ def test_pretraining_starts_from_a_local_folder_and_resumes(encoder: Path, tmp_p
 def finetune(
     data: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], start: Path, **changes: Any
 ) -> FoldResult:
+    crops, *others = data
+    settings = config(**changes)
     return finetune_fold(
-        *data,
-        config=(settings := config(**changes)),
+        Clips(crops, crop="large", size=settings.image_size),
+        *others,
         recipe=settings.finetune,
         start=start.parent,
         seed=0,

@@ -239,7 +239,7 @@ def test_a_linear_model_of_the_levels_comes_to_the_best_possible(effect):
             truth = labels[name][500:, None]
             sums = moments(truth, estimates, np.array([f"{i:03d}" for i in range(500)]))
             drawn = of_moments(resamples(500, n_resamples=500, seed=0) @ sums)[0]
-            low, high = interval(drawn, confidence=0.999)
+            low, high = interval(drawn, confidence=0.999, n_subjects=500)
             assert low <= best <= high, (what, name)
 
 

@@ -266,12 +266,13 @@ class SchemaError(ValueError):
 
 def validate(table: pl.DataFrame, schema: Schema, name: str) -> pl.DataFrame:
     """Return the table with the schema's columns in its order; raise SchemaError otherwise."""
-    missing = [column for column in schema if column not in table.columns]
-    extra = [column for column in table.columns if column not in schema]
+    found = dict(table.schema)  # polars builds it anew whenever it is asked
+    missing = [column for column in schema if column not in found]
+    extra = [column for column in found if column not in schema]
     wrong = [
-        f"{column} is {table.schema[column]}, not {dtype}"
+        f"{column} is {found[column]}, not {dtype}"
         for column, dtype in schema.items()
-        if column in table.columns and table.schema[column] != dtype
+        if column in found and found[column] != dtype
     ]
     if missing or extra or wrong:
         raise SchemaError(f"{name}: missing {missing}, unexpected {extra}, wrong dtype {wrong}")

@@ -82,13 +82,14 @@ def _test(
     outcome = significance.swap_test(
         a, b, regression.mean_of_moments, n_permutations=evaluation.permutations, seed=seed
     )
-    weights = resamples(a.shape[1], n_resamples=evaluation.bootstrap, seed=seed)
+    n_subjects = a.shape[1]
+    weights = resamples(n_subjects, n_resamples=evaluation.bootstrap, seed=seed)
     drawn = regression.mean_of_moments(weights @ a) - regression.mean_of_moments(weights @ b)
-    low, high = interval(drawn, confidence=evaluation.confidence)
+    low, high = interval(drawn, confidence=evaluation.confidence, n_subjects=n_subjects)
     means = [float(regression.mean_of_moments(each.sum(axis=1))) for each in (a, b)]
     return {
         "n_recordings": len(shared),
-        "n_subjects": a.shape[1],
+        "n_subjects": n_subjects,
         "difference": means[0] - means[1],
         "low": low,
         "high": high,

@@ -36,7 +36,7 @@ def summarise(
 
     estimates : schema.ESTIMATES of the system; rows of other roles than `test` do not count
 
-    A selection has `pearson`: of each class and their mean, with percentile intervals over
+    A selection has `pearson`: of each class and their mean, with intervals over
     subjects, and `constant`: the classes without a correlation, which count as 0.
     Warns of those (ConstantWarning). Raises EvaluationError as `partition.of` does.
     """
@@ -72,13 +72,14 @@ def _scored(part: Partition, evaluation: Evaluation, seed: int) -> dict[str, Any
     """Pearson of the mean and of each class, each with its interval."""
     by_class = np.nan_to_num(regression.pearson(part.labels, part.scores))
     sums = regression.moments(part.labels, part.scores, part.subjects)
-    weights = resamples(sums.shape[1], n_resamples=evaluation.bootstrap, seed=seed)
+    n_subjects = sums.shape[1]
+    weights = resamples(n_subjects, n_resamples=evaluation.bootstrap, seed=seed)
     drawn = regression.of_moments(weights @ sums)  # (n_targets, n_resamples)
     values = [float(by_class.mean()), *map(float, by_class)]
     resampled = [drawn.mean(axis=0), *drawn]
     found = {}
     for name, value, spread in zip(("mean", *part.targets), values, resampled, strict=True):
-        low, high = interval(spread, confidence=evaluation.confidence)
+        low, high = interval(spread, confidence=evaluation.confidence, n_subjects=n_subjects)
         found[name] = {"value": number(value), "low": number(low), "high": number(high)}
     return found
 

@@ -179,14 +179,12 @@ class _Speaker:
 
         ends = np.cumsum([piece.size for piece in pieces])
         raised = np.split(speaker.raised(np.concatenate(pieces)), ends[:-1])
-        together = [filled(piece, n_times=round(seconds * RATE)) for piece in raised]
-        return _by_length(together, self.width, self._encode)
-
-    def _encode(self, pieces: Sequence[Floats32]) -> Floats32:
-        from pipeline_lib.embeddings import speaker
-
-        mels = np.stack([speaker.mel(piece) for piece in pieces])
-        return pretrained.forward(self.model, mels, self.device)
+        mels = [speaker.mel(filled(piece, n_times=round(seconds * RATE))) for piece in raised]
+        lengths = np.array([len(each) for each in mels])
+        together = np.zeros((len(mels), lengths.max(), speaker.BANDS), np.float32)
+        for row, each in zip(together, mels, strict=True):
+            row[: len(each)] = each
+        return pretrained.forward(self.model, self.device, together, lengths)
 
 
 def _by_length(

@@ -1,13 +1,16 @@
 """Caption tokens: the sentence of templates that fits a frame best, encoded (ViPER 3.3).
 
 The paper: CLIP compares the frame with all 53 sentences, and RoBERTa's CLS token stands for the
-nearest. Only 53 rows can ever come out, so each process computes them once and then looks them
-up. Without a CLIP (`chooser: action_units`) the emotion scores of the frame's action units choose
-the class, and its strongest unit one of the class's sentences: a substitute, not a captioner.
+nearest. Only 53 rows can ever come out, so they are computed once and then looked up. Without a
+CLIP (`chooser: action_units`) the emotion scores of the frame's action units choose the class, and
+its strongest unit one of the class's sentences: a substitute, not a captioner.
 """
 
+import fcntl
+import hashlib
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline_lib.core import paths, tables
 from pipeline_lib.embeddings import faces, image, pretrained
 from pipeline_lib.embeddings.facial_action import at, from_openface
 from pipeline_lib.embeddings.frames import sample_times
@@ -90,7 +94,25 @@ def _choose(row: Floats) -> int:
 
 @cache
 def sentence_rows(config: TextEncoder) -> Floats32:
-    """(53, width) the encoded SENTENCES, computed once a process."""
+    """(53, width) the encoded SENTENCES: of the processes at work one computes them for all."""
+    kept = paths.CACHE / "sentences" / f"{_content(config)}.float32"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            rows = _encoded(config)
+            tables.atomic_write(kept, lambda temporary: temporary.write_bytes(rows.tobytes()))
+    return np.frombuffer(kept.read_bytes(), np.float32).reshape(len(SENTENCES), -1)
+
+
+def _content(config: TextEncoder) -> str:
+    models = (config.model, config.config, config.tokenizer)
+    contents = [pretrained.content(model) for model in models if model is not None]
+    said = f"{SENTENCES} {config} {contents} {version('transformers')}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _encoded(config: TextEncoder) -> Floats32:
     import torch
 
     transformers = pretrained.transformers()

@@ -27,8 +27,13 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         k, s = self.kernel_size[0], self.stride[0]
         down, across = (max((-(-n // s) - 1) * s + k - n, 0) for n in x.shape[-2:])
-        padding = (across // 2, across - across // 2, down // 2, down - down // 2)
-        return super().forward(functional.pad(x, padding))
+        if down % 2 or across % 2:  # more on one side; else the convolution itself can, uncopied
+            sides = (across // 2, across - across // 2, down // 2, down - down // 2)
+            x, down, across = functional.pad(x, sides), 0, 0
+        padding = (down // 2, across // 2)
+        return functional.conv2d(
+            x, self.weight, self.bias, self.stride, padding, groups=self.groups
+        )
 
 
 class Block(nn.Module):
@@ -41,12 +46,12 @@ class Block(nn.Module):
         if expansion != 1:
             layers["_expand_conv"] = SameConv2d(n_in, inner, 1, bias=False)
             layers["_bn0"] = nn.BatchNorm2d(inner, eps=1e-3)
-            layers["relu0"] = nn.ReLU6()
+            layers["relu0"] = nn.ReLU6(inplace=True)
         layers["_depthwise_conv"] = SameConv2d(
             inner, inner, kernel, stride, groups=inner, bias=False
         )
         layers["_bn1"] = nn.BatchNorm2d(inner, eps=1e-3)
-        layers["relu1"] = nn.ReLU6()
+        layers["relu1"] = nn.ReLU6(inplace=True)
         layers["_project_conv"] = SameConv2d(inner, n_out, 1, bias=False)
         layers["_bn2"] = nn.BatchNorm2d(n_out, eps=1e-3)
         for name, layer in layers.items():

@@ -134,7 +134,7 @@ class _EfficientNet:
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
     def encode(self, pictures: Sequence[Floats32]) -> Floats32:
-        return pretrained.forward(self.model, np.stack(pictures), self.device)
+        return pretrained.forward(self.model, self.device, np.stack(pictures))
 
 
 class _MiniXception:
@@ -152,4 +152,4 @@ class _MiniXception:
         return np.asarray(grey, np.float32)[None] / 127.5 - 1
 
     def encode(self, pictures: Sequence[Floats32]) -> Floats32:
-        return pretrained.forward(self.model, np.stack(pictures), self.device)
+        return pretrained.forward(self.model, self.device, np.stack(pictures))

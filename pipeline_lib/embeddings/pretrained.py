@@ -59,10 +59,10 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def forward(model: Any, inputs: npt.NDArray[np.float32], device: str) -> npt.NDArray[np.float32]:
+def forward(model: Any, device: str, *inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """A network's output, (n, width), for a batch of inputs."""
     import torch
 
     with torch.inference_mode():
-        output = model(torch.from_numpy(inputs).to(device))
+        output = model(*(torch.from_numpy(each).to(device) for each in inputs))
     return np.asarray(output.float().cpu().numpy())

@@ -5,6 +5,7 @@ Its mel spectrogram is librosa's: 25 ms, every 10 ms, power, Slaney's mel scale 
 Resemblyzer's own preprocessing silences are not cut out, for fragments keep their places in time.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ class SpeakerEncoder(nn.Module):
         self.lstm = nn.LSTM(BANDS, WIDTH, num_layers=3, batch_first=True)
         self.linear = nn.Linear(WIDTH, WIDTH)
 
-    def forward(self, mels: Tensor) -> Tensor:
-        """(B, T, 40) -> (B, 256)."""
-        _, (hidden, _) = self.lstm(mels)
-        raw = self.linear(hidden[-1]).relu()
+    def forward(self, mels: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, 40) of which each lasts for its length (B,) -> (B, 256)."""
+        states, _ = self.lstm(mels)
+        last = states[torch.arange(len(mels)), lengths - 1]  # it has not heard what fills it up
+        raw = self.linear(last).relu()
         embedded: Tensor = raw / raw.norm(dim=1, keepdim=True)
         return embedded
 
@@ -66,6 +68,7 @@ def mel(samples: Floats32) -> Floats32:
     return np.asarray(power @ _filters(), np.float32)
 
 
+@cache
 def _filters() -> npt.NDArray[Any]:
     """(201, 40) triangles."""
     filters: npt.NDArray[Any] = pretrained.transformers().audio_utils.mel_filter_bank(

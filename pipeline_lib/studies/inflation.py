@@ -37,9 +37,10 @@ def compare(honest: Floats, flawed: Floats, *, evaluation: Evaluation, seed: int
 
     honest, flawed : (1, n_subjects, 4) of `counts`, the same people in the same order
     """
-    draws = resamples(honest.shape[1], n_resamples=evaluation.bootstrap, seed=seed)
+    n_people = honest.shape[1]
+    draws = resamples(n_people, n_resamples=evaluation.bootstrap, seed=seed)
     # The first row is everybody once.
-    weights = np.vstack([np.ones((1, honest.shape[1])), draws])
+    weights = np.vstack([np.ones((1, n_people)), draws])
     scores = {
         name: significance.score(weights @ of, classification.accuracy)
         for name, of in (("honest", honest), ("flawed", flawed))
@@ -48,5 +49,7 @@ def compare(honest: Floats, flawed: Floats, *, evaluation: Evaluation, seed: int
     return {
         name: {"value": number(float(found[0])), "low": number(low), "high": number(high)}
         for name, found in scores.items()
-        for low, high in (interval(found[1:], confidence=evaluation.confidence),)
+        for low, high in (
+            interval(found[1:], confidence=evaluation.confidence, n_subjects=n_people),
+        )
     }

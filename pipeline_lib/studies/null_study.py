@@ -138,13 +138,14 @@ def of_clips(
 ) -> Scores:
     """Pre-train, self-supervised and supervised, on the twin itself; then fine-tune."""
     from models import videomae
+    from pipeline_lib.clips import Clips
 
     section = params.models["tiny"].videomae
     recipes = {k: getattr(section, k).model_copy(update=v) for k, v in RECIPES.items()}
     config = section.model_copy(update={**VIDEOMAE, **recipes})
-    crops = null_twin.clips(twin, seed=seed)
+    clips = Clips(null_twin.clips(twin, seed=seed), crop=config.crop, size=config.image_size)
     common: dict[str, Any] = {
-        "crops": {TWIN: crops},
+        "clips": {TWIN: clips},
         "folds": {TWIN: folds},
         "config": config,
         "seed": seed,
@@ -157,14 +158,13 @@ def of_clips(
             corpus.supervise_fold(number, checkpoint=saved.with_suffix(".2"), out=second,
                                   start=first, indices={TWIN: twin.index}, **common)  # fmt: skip
         settings: dict[str, Any] = {
-            "config": config,
             "recipe": config.finetune_taught,
             "start": second,
             "seed": seed,
         }
         return {
             fold["fold"][0]: videomae.finetune_fold(
-                crops, twin.index, fold, checkpoint=None, **settings
+                clips, twin.index, fold, checkpoint=None, **settings
             ).scores
             for fold in folds.partition_by("fold")
         }
