@@ -55,7 +55,7 @@ def test_interval_of_a_mean_is_students(n_subjects):
 
 
 def test_ten_people_at_chance_are_within_the_interval():
-    """Of 2,000 systems that guess, each person by an own habit, 95 % hold 0.5; percentiles do not."""
+    """Of 2,000 that guess, each person by an own habit, 95 % hold 0.5; percentiles do not."""
     rng = np.random.default_rng(2)
     held = {"expanded": 0, "percentiles": 0}
     for seed in range(2000):

@@ -390,7 +390,7 @@ def test_nothing_phones_home() -> None:
 def test_waits_until_another_dvc_has_written_its_lock(here: Path) -> None:
     """DVC writes dvc.lock in place: half of it is there while it holds its own lock."""
     Path("dvc.yaml").write_text("stages: {train: {foreach: [deap], do: {deps: ['data/${item}']}}}")
-    written = "stages: {split@deap: {outs: [{path: data/deap, md5: abc}]}}"
+    written = "stages:\n  split@deap:\n    outs:\n    - path: data/deap\n      md5: abc\n"
     Path(".dvc/tmp").mkdir(parents=True)
     with Path(".dvc/tmp/lock").open("w") as lock, ThreadPoolExecutor(1) as other:
         fcntl.flock(lock, fcntl.LOCK_EX)
