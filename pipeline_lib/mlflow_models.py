@@ -1,12 +1,12 @@
 """Models as traced graphs with their signature.
 
-Tracing takes a second or more, and the models of all folds of a stage have the same graph: it is
-traced once and takes over the weights of the others.
+Tracing takes a second or more, and the models of all folds, and of one system on several data sets,
+have the same graph: it is traced once and takes over the weights of the others.
 """
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import mlflow
@@ -29,7 +29,6 @@ class Traced:
         inputs = {name: value.numpy() for name, value in example.items()}
         with torch.no_grad():
             output = model(**example).numpy()
-        self._inputs = _shapes(example)
         self._temporary = tempfile.TemporaryDirectory()
         self._saved = Path(self._temporary.name, "model")
         mlflow.pytorch.save_model(
@@ -42,12 +41,13 @@ class Traced:
         self._program = torch.export.load(self._saved / MODEL)
 
     def adopt(self, model: nn.Module, example: Mapping[str, Tensor]) -> bool:
-        """Take over a model's weights; False if the graph then gives other numbers than it."""
-        weights, ours = model.state_dict(), self._program.state_dict
-        if _shapes(weights) != _shapes(ours) or _shapes(example) != self._inputs:
-            return False
+        """Take over the weights of a model of the same `architecture`.
+
+        False if the graph then gives other numbers than it.
+        """
+        weights = model.state_dict()
         with torch.no_grad():
-            for name, value in ours.items():
+            for name, value in self._program.state_dict.items():
                 value.copy_(weights[name])
             expected = model(**example)
             given = self._program.module()(*example.values())
@@ -69,5 +69,7 @@ class Traced:
         mlflow_model.save(Path(path, "MLmodel"))
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {name: (value.shape, value.dtype) for name, value in tensors.items()}
+def architecture(model: nn.Module, example: Mapping[str, Tensor]) -> Hashable:
+    """What models of one graph have in common: class, weights and inputs by name and shape."""
+    tensors = [*model.state_dict().items(), *example.items()]
+    return type(model), *((name, value.shape, value.dtype) for name, value in tensors)

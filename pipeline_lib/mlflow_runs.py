@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Server:
         self._uri = uri
         local = uri.startswith("sqlite:///")
         self._database = Path(uri.removeprefix("sqlite:///")) if local else None
+        self.traced: dict[Hashable, Traced] = {}
 
     def is_gone(self) -> bool:
         """Whether the database was deleted, into which SQLite would write on."""
@@ -65,10 +67,10 @@ class Runs:
         runs: dict[str, str] | None = None,
     ) -> None:
         self.client = server.client
+        self._traced = server.traced
         self.folder = folder
         self.experiment_id, self.parent = experiment_id, parent
         self.runs = runs or {}
-        self.traced: Traced | None = None
 
     def state(self) -> dict[str, Any]:
         return {"experiment_id": self.experiment_id, "parent": self.parent, "runs": self.runs}
@@ -136,13 +138,14 @@ class Runs:
     def _model(self, run: str, time: int, file: str) -> None:
         import torch
 
-        from pipeline_lib.mlflow_models import Traced
+        from pipeline_lib.mlflow_models import Traced, architecture
 
         # The stage has saved it, whose folder nobody else can write to.
         model, example = torch.load(self.folder / file, weights_only=False)
-        if self.traced is None or not self.traced.adopt(model, example):
-            self.traced = Traced(model, example)
-        self.traced.log(self.client, self.experiment_id, self.runs[run])
+        known = architecture(model, example)
+        if known not in self._traced or not self._traced[known].adopt(model, example):
+            self._traced[known] = Traced(model, example)
+        self._traced[known].log(self.client, self.experiment_id, self.runs[run])
 
     def _finish(self, run: str, time: int, status: str) -> None:
         self.client.set_terminated(self.runs[run], status, time)

@@ -164,6 +164,9 @@ def test_models_of_all_folds_have_a_signature_and_their_own_weights(here: Path) 
         assert signature.inputs.inputs[0].shape == (-1, batch.shape[1])
         rows = torch.rand(5, batch.shape[1])
         torch.testing.assert_close(mlflow.pytorch.load_model(str(where))(rows), model(rows))
+        (shown,), _ = torch.export.load(where / "data/model.pt2").example_inputs
+        assert shown.shape == batch.shape
+        assert not torch.isin(shown, batch).any()  # noise: what people have shown goes nowhere
 
 
 def scaled(n_in: int, slope: float) -> torch.nn.Sequential:

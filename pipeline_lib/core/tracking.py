@@ -66,11 +66,15 @@ class Run:
         self.metrics({"computed": len(seconds), **{str(k): float(n) for k, n in counts}})
 
     def model(self, model: "torch.nn.Module", example: "Mapping[str, torch.Tensor]") -> None:
-        """Log a model as a traced graph with its signature; `example` is a batch of inputs."""
+        """Log a model as a traced graph with its signature.
+
+        example : a batch of inputs; noise is logged in its place, for it shows people
+        """
         import torch
 
         file = f"{time.time_ns()}.pt"
-        torch.save((model.eval().cpu(), dict(example)), self._said.folder / file)
+        stand_in = {name: _noise_like(values) for name, values in example.items()}
+        torch.save((model.eval().cpu(), stand_in), self._said.folder / file)
         self._send("model", file=file)
 
     @contextlib.contextmanager
@@ -256,6 +260,18 @@ def _dvc_waits() -> Iterator[None]:
     with lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
+
+
+def _noise_like(values: "torch.Tensor") -> "torch.Tensor":
+    """Noise in the place of measurements and pixels; lengths and masks as they are."""
+    import torch
+
+    noise = torch.Generator().manual_seed(0)
+    if values.is_floating_point():
+        return torch.randn(values.shape, generator=noise, dtype=values.dtype)
+    if values.dtype == torch.uint8:
+        return torch.randint(256, values.shape, generator=noise, dtype=values.dtype)
+    return values.cpu()
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
