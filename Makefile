@@ -22,16 +22,16 @@ alone = dvc --wait-for-lock repro --single-item --glob $(1) 2>&1 | sed --unbuffe
 
 runs: | .venv/ready
 	dvc repro assets
-	$(MAKE) --jobs=3 $(data) data-sample
-	dvc repro --single-item audit
-	$(MAKE) --jobs=3 mvp-amigos mvp-deap viper
+	$(MAKE) --jobs=3 mvp-amigos mvp-deap viper data-sample
 
-.PHONY: $(data) data-sample mvp-amigos mvp-deap mvp-common viper
+.PHONY: $(data) data-sample audit mvp-amigos mvp-deap mvp-common viper viper-embed
 $(data): data-%: ; $(call alone,'*@$*')
 data-sample: ; $(call alone,'sample' '*@sample')
-mvp-common: ; $(call alone,'mvp/dvc.yaml:pretrain@*' 'mvp/dvc.yaml:supervise@*')
+audit: $(data) ; $(call alone,'audit')
+mvp-common: audit ; $(call alone,'mvp/dvc.yaml:pretrain@*' 'mvp/dvc.yaml:supervise@*')
 mvp-amigos mvp-deap: mvp-%: mvp-common ; $(call alone,'mvp/dvc.yaml:*@$**')
-viper: ; $(call alone,'viper/dvc.yaml:*')
+viper-embed: data-hume_reaction ; $(call alone,'viper/dvc.yaml:embed@*')
+viper: audit viper-embed ; $(call alone,'viper/dvc.yaml:fuse@*' 'viper/dvc.yaml:correlate@*')
 
 test: .venv/ready
 	$(MAKE) --jobs=2 --output-sync=target check tests
