@@ -1,5 +1,6 @@
 """Caption tokens: which sentence fits a frame, and that each is encoded as itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,17 @@ def test_each_sentence_is_the_cls_token_of_itself(roberta):
     with torch.inference_mode():
         hidden = model(**words).last_hidden_state
     np.testing.assert_allclose(rows[20], hidden[0, 0].numpy(), atol=1e-5)
+
+
+def test_one_worker_encodes_the_sentences_for_all(roberta, tmp_path, monkeypatch):
+    config = TextEncoder(model=str(roberta), pooling="mean")
+    encode, calls = caption._encoded, []
+    monkeypatch.setattr(caption.paths, "CACHE", tmp_path)
+    monkeypatch.setattr(caption, "_encoded", lambda text: calls.append(text) or encode(text))
+    with ThreadPoolExecutor(3) as workers:
+        found = list(workers.map(caption.sentence_rows.__wrapped__, [config] * 3))
+    assert calls == [config]
+    assert all(np.array_equal(rows, encode(config)) for rows in found)
 
 
 def test_the_small_encoder_knows_which_sentences_mean_the_same():

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline_lib.core import paths, tables
+from pipeline_lib.core.imports import fingerprint
 from pipeline_lib.embeddings import faces, image, pretrained
 from pipeline_lib.embeddings.facial_action import at, from_openface
 from pipeline_lib.embeddings.frames import sample_times
@@ -108,7 +109,8 @@ def sentence_rows(config: TextEncoder) -> Floats32:
 def _content(config: TextEncoder) -> str:
     models = (config.model, config.config, config.tokenizer)
     contents = [pretrained.content(model) for model in models if model is not None]
-    said = f"{SENTENCES} {config} {contents} {version('transformers')}"
+    code = fingerprint([__name__])
+    said = f"{SENTENCES} {config} {contents} {code} {version('transformers')}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
