@@ -33,9 +33,8 @@ class SpeakerEncoder(nn.Module):
     def forward(self, mels: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, 40) of which each lasts for its length (B,) -> (B, 256)."""
         states, _ = self.lstm(mels)
-        last = states[
-            torch.arange(len(mels), device=mels.device), lengths - 1
-        ]  # it has not heard what fills it up
+        rows = torch.arange(len(mels), device=mels.device)
+        last = states[rows, lengths - 1]  # it has not heard what fills it up
         raw = self.linear(last).relu()
         embedded: Tensor = raw / raw.norm(dim=1, keepdim=True)
         return embedded
