@@ -73,7 +73,7 @@ class Run:
         import torch
 
         file = f"{time.time_ns()}.pt"
-        stand_in = {name: _noise_like(values) for name, values in example.items()}
+        stand_in = {name: noise_like(values) for name, values in example.items()}
         torch.save((model.eval().cpu(), stand_in), self._said.folder / file)
         self._send("model", file=file)
 
@@ -262,13 +262,14 @@ def _dvc_waits() -> Iterator[None]:
         yield
 
 
-def _noise_like(values: "torch.Tensor") -> "torch.Tensor":
-    """Noise in the place of measurements and pixels; lengths and masks as they are."""
+def noise_like(values: "torch.Tensor") -> "torch.Tensor":
+    """Noise in the place of measurements and pixels; padding, lengths and masks as they are."""
     import torch
 
     noise = torch.Generator().manual_seed(0)
     if values.is_floating_point():
-        return torch.randn(values.shape, generator=noise, dtype=values.dtype)
+        measured = (values != 0).any(dim=-1, keepdim=True)  # models rely on zeros past the end
+        return torch.randn(values.shape, generator=noise, dtype=values.dtype) * measured
     if values.dtype == torch.uint8:
         return torch.randint(256, values.shape, generator=noise, dtype=values.dtype)
     return values.cpu()
