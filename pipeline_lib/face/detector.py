@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_lib.face.landmarker import silenced
+from pipeline_lib.face.landmarker import silenced, srgb
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -51,10 +51,8 @@ def face_detector(model: Path, *, quiet: bool) -> Iterator[DetectAll]:
 
 
 def _detect_all(detector: "FaceDetector") -> DetectAll:  # type: ignore[name-defined]  # noqa: F821
-    from mediapipe import Image, ImageFormat
-
     def detect_all(picture: Picture) -> list[Box]:
-        found = detector.detect(Image(image_format=ImageFormat.SRGB, data=picture))
+        found = detector.detect(srgb(picture))
         return [
             Box(
                 x=box.origin_x + box.width / 2,

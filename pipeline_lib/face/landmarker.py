@@ -100,17 +100,24 @@ def _close_failed(landmarker: "FaceLandmarker") -> None:  # type: ignore[name-de
     landmarker._lib.close()
 
 
-def _detector(landmarker: "FaceLandmarker") -> Detect:  # type: ignore[name-defined]  # noqa: F821
+def srgb(picture: npt.NDArray[np.uint8]) -> "Image":  # type: ignore[name-defined]  # noqa: F821
+    """A picture (height, width, 3) for MediaPipe, which takes what lies between rows for pixels.
+
+    Decoders pad the rows of most widths: to it, a face 360 px wide is noise.
+    """
     from mediapipe import Image, ImageFormat
 
+    return Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(picture))
+
+
+def _detector(landmarker: "FaceLandmarker") -> Detect:  # type: ignore[name-defined]  # noqa: F821
     milliseconds = -1
 
     def detect(frame: Frame) -> Face | None:
         nonlocal milliseconds
         milliseconds = max(milliseconds + 1, round(1000 * frame.time))  # it wants them to rise
-        image = Image(image_format=ImageFormat.SRGB, data=frame.rgb)
         try:
-            found = landmarker.detect_for_video(image, milliseconds)
+            found = landmarker.detect_for_video(srgb(frame.rgb), milliseconds)
         except RuntimeError as error:
             raise DetectionError(f"frame {frame.index + 1}: {error}") from None
         if not found.face_landmarks:
