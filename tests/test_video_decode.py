@@ -1,5 +1,6 @@
 """Frames, their times and their number are those that decode, whatever the headers say."""
 
+import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, strategies as st
 
+from pipeline_lib.video import seek
 from pipeline_lib.video.decode import (
     VideoError,
     at_rate,
@@ -44,6 +46,17 @@ def noises() -> Iterator[npt.NDArray[np.uint8]]:
     rng = np.random.default_rng(0)
     for i in range(N_FRAMES):
         yield np.repeat(rng.integers(STEP * i, STEP * i + 9, (48, 64, 1), np.uint8), 3, axis=2)
+
+
+def turn(path: Path, matrix: tuple[int, ...]) -> Path:
+    """Write into an MP4 how players shall turn its pictures: a, b, c, d of ISO 14496-12, 8.3.2."""
+
+    def stored(a: int, b: int, c: int, d: int) -> bytes:
+        return struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+
+    head, track = path.read_bytes().split(b"tkhd")
+    path.write_bytes(head + b"tkhd" + track.replace(stored(1, 0, 0, 1), stored(*matrix), 1))
+    return path
 
 
 def truncate(path: Path, *, share: float) -> Path:
@@ -84,6 +97,21 @@ def test_only_the_wanted_frames_are_given(tmp_path: Path) -> None:
     assert [frame.index for frame in frames] == [3, 40]
     np.testing.assert_allclose([frame.time for frame in frames], [3 / RATE, 40 / RATE], atol=1e-4)
     assert list(read_frames(path, indices=[])) == []
+
+
+@pytest.mark.parametrize("matrix", [(0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)])
+def test_pictures_stand_as_a_player_shows_them(tmp_path: Path, matrix: tuple[int, ...]) -> None:
+    import cv2
+
+    path = turn(write(tmp_path / "video.mp4"), matrix)
+    (frame,) = read_frames(path, indices=[20])
+    (sought,) = seek.read_by_seeking(path, seek.layout(path), np.array([20]))
+    player = cv2.VideoCapture(str(path))
+    player.set(cv2.CAP_PROP_POS_FRAMES, 20)
+    expected = player.read()[1][:, :, ::-1].astype(int)
+    for rgb in (frame.rgb, sought.rgb):
+        assert rgb.shape == expected.shape
+        assert np.abs(rgb - expected).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["neutral_then_smiling", "talking", "no_face", "face_enters"])

@@ -40,7 +40,7 @@ class VideoError(RecordingError):
 class Frame:
     index: int  # in the file, from 0, counting frames that decode
     time: float  # s from the first frame
-    rgb: npt.NDArray[np.uint8]  # (height, width, 3)
+    rgb: npt.NDArray[np.uint8]  # (height, width, 3), as a player shows it; rows may be padded
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,15 @@ def read_frames(path: Path, *, indices: Collection[int] | None = None) -> Iterat
     converter = VideoReformatter()
     for index, (time, frame) in enumerate(_decode(path)):
         if wanted is None or index in wanted:
-            rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            yield Frame(index, time, rgb.astype(np.uint8, copy=False))
+            yield Frame(index, time, shown(frame, converter))
         if index >= last:
             return
+
+
+def shown(frame: av.VideoFrame, converter: VideoReformatter) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) of RGB, turned as the file says: phones store portraits lying."""
+    rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    return np.rot90(rgb.astype(np.uint8, copy=False), round(frame.rotation / 90))
 
 
 def frame_times(path: Path) -> Floats:

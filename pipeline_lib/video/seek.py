@@ -15,7 +15,7 @@ import numpy.typing as npt
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
-from pipeline_lib.video.decode import Frame, VideoError, open_video, packets
+from pipeline_lib.video.decode import Frame, VideoError, open_video, packets, shown
 
 Ints = npt.NDArray[np.int64]
 
@@ -74,12 +74,10 @@ def read_by_seeking(path: Path, where: Layout, indices: Ints) -> Iterator[Frame]
             else:
                 return
             if position == index:
-                rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
                 assert stream.time_base is not None  # every demuxed stream has one
                 ticks = int(where.ticks[index] - where.ticks[0])
-                yield Frame(
-                    index, float(ticks * stream.time_base), rgb.astype(np.uint8, copy=False)
-                )
+                time = float(ticks * stream.time_base)
+                yield Frame(index, time, shown(frame, converter))
 
 
 def _starts(indices: Ints, keyframes: Ints) -> Ints:
