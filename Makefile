@@ -14,11 +14,13 @@ demo: runs
 	python -m pipeline_lib.console
 
 # The first time, what needs nothing of each other runs side by side, a process of DVC each, for
-# `dvc repro` runs one stage after the other and those of the twins are too small for two cores.
+# `dvc repro` runs one stage after the other and those of the twins are too small for two cores:
+# starting workers takes them longer than their work. So each of the three has half of the cores.
 # All of it is in the DAG: what these lines leave out, `dvc repro` does. After a failure the next
 # `make demo` goes on where this one ended.
 data := $(addprefix data-,amigos deap hume_reaction kinetics)
-alone = dvc --wait-for-lock repro --single-item --glob $(1) 2>&1 | sed --unbuffered 's/^/$@: /'
+half := LOKY_MAX_CPU_COUNT=$(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 ))) OMP_NUM_THREADS=1
+alone = $(half) dvc --wait-for-lock repro --single-item --glob $(1) 2>&1 | sed --unbuffered 's/^/$@: /'
 
 runs: | .venv/ready
 	dvc repro assets
