@@ -30,6 +30,7 @@ SIZES: Mapping[str, Any] = {
     "physio_channels": (8, 16, 32),
     "visual_kernels": (9, 5, 3),
     "physio_kernels": (33, 17, 9),
+    "tokens": 20,  # of recordings longer than the demo's
     "dim": 32,
     "batch_size": 16,
     "epochs": 12,
