@@ -114,6 +114,22 @@ def test_pictures_stand_as_a_player_shows_them(tmp_path: Path, matrix: tuple[int
         assert np.abs(rgb - expected).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((-1, 0, 0, 1), lambda rgb: rgb[:, ::-1]),  # as in a mirror
+        ((1, 0, 0, -1), lambda rgb: rgb[::-1]),
+        ((0, 1, 1, 0), lambda rgb: rgb.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda rgb: rgb.swapaxes(0, 1)[::-1, ::-1]),
+    ],
+)
+def test_pictures_are_mirrored_as_players_do(tmp_path, matrix, shown):
+    path = write(tmp_path / "video.mp4")
+    (stored,) = read_frames(path, indices=[20])
+    (frame,) = read_frames(turn(path, matrix), indices=[20])
+    np.testing.assert_array_equal(frame.rgb, shown(stored.rgb))
+
+
 @pytest.mark.parametrize("name", ["neutral_then_smiling", "talking", "no_face", "face_enters"])
 def test_packets_of_whole_files_tell_the_decoded_times(asset: Asset, name: str) -> None:
     path = asset(name)

@@ -91,7 +91,18 @@ def read_frames(path: Path, *, indices: Collection[int] | None = None) -> Iterat
 def shown(frame: av.VideoFrame, converter: VideoReformatter) -> npt.NDArray[np.uint8]:
     """(height, width, 3) of RGB, turned as the file says: phones store portraits lying."""
     rgb = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    return np.rot90(rgb.astype(np.uint8, copy=False), round(frame.rotation / 90))
+    stored = rgb.astype(np.uint8, copy=False)
+    return np.rot90(stored[::-1] if _is_mirrored(frame) else stored, round(frame.rotation / 90))
+
+
+def _is_mirrored(frame: av.VideoFrame) -> bool:
+    """Whether it is upside down before it is turned: a selfie's rotation alone does not tell."""
+    try:
+        matrix = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32)
+    except (KeyError, ValueError):  # none; or beside what PyAV does not know, as EXIF
+        return False
+    a, b, _, c, d = matrix[:5].tolist()  # ISO 14496-12, 8.3.2
+    return bool(a * d < b * c)
 
 
 def frame_times(path: Path) -> Floats:
