@@ -69,6 +69,20 @@ def test_written_wav_is_what_scipy_reads(tmp_path):
     np.testing.assert_array_equal(samples, TRACK.samples)
 
 
+def test_a_packet_may_hold_several_frames(tmp_path):
+    """Dictaphones write ADPCM, of which FFmpeg reads two blocks at once at this rate."""
+    with av.open(str(tmp_path / "a.wav"), "w") as container:
+        stream = container.add_stream("adpcm_ima_wav", rate=44_100, layout="mono")
+        stream.codec_context.open()
+        for block in TRACK.samples[: 14 * stream.frame_size].reshape(14, 1, -1):
+            frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
+            frame.sample_rate = 44_100
+            container.mux(stream.encode(frame))
+    sound = read_audio(tmp_path / "a.wav")
+    assert (sound.samples.size, sound.lost) == (14 * stream.frame_size, 0)
+    assert np.corrcoef(sound.samples, SWEEP[: sound.samples.size])[0, 1] > 0.99
+
+
 def test_sound_track_is_the_wav_that_it_was_made_of(tmp_path):
     write_video(tmp_path / "a.mp4", FRAMES, frame_rate=25, sound=TRACK)
     sound = read_audio(tmp_path / "a.mp4")

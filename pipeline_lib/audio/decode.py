@@ -140,14 +140,16 @@ def _pieces(path: Path) -> Iterator[Sound]:
         # memory where planes are eight or more.
         converter = AudioResampler(format="flt")
         for frame in _frames(container, stream):
-            if frame.time is None or not frame.samples:
+            # Of several frames in a packet (ADPCM, GSM) only the first is told its time.
+            start = end if frame.time is None else float(frame.time)
+            if math.isinf(start) or not frame.samples:
                 continue
-            start, rate = float(frame.time), rate or int(frame.sample_rate)
+            rate = rate or int(frame.sample_rate)
             if frame.sample_rate != rate:
                 raise AudioError(
                     f"{path}: {rate} Hz, then {frame.sample_rate} from {start:.2f} s on"
                 )
-            samples = _mono(path, frame, converter)
+            samples = _mono(path, frame, converter, start=start)
             end = start + samples.size / rate
             yield Sound(samples, rate, start)
     if math.isinf(end):
@@ -156,13 +158,13 @@ def _pieces(path: Path) -> Iterator[Sound]:
         raise AudioError(f"{path}: truncated, its sound ends at {end:.2f} of {announced:.2f} s")
 
 
-def _mono(path: Path, frame: Any, converter: AudioResampler) -> Samples:
-    """(n_times,) mean of the channels."""
+def _mono(path: Path, frame: Any, converter: AudioResampler, *, start: float) -> Samples:
+    """(n_times,) mean of the channels; start: s, of the frame."""
     try:
         pieces = [piece.to_ndarray().ravel() for piece in converter.resample(frame)]
         channels = np.concatenate(pieces).reshape(-1, frame.layout.nb_channels)
     except (FFmpegError, ValueError) as error:  # its channels change on the way
-        raise AudioError(f"{path}: at {float(frame.time):.3f} s {error}") from None
+        raise AudioError(f"{path}: at {start:.3f} s {error}") from None
     return np.asarray(channels.mean(axis=1), np.float32)
 
 
