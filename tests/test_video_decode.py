@@ -186,6 +186,24 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         frame_times(path)
 
 
+def test_a_cover_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with av.open(str(write(tmp_path / "a.mp4"))) as film, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(film.streams.video[0])
+        cover = container.add_stream("png", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame(64, 48, "rgb24")))
+        for packet in film.demux(video=0):
+            packet.stream = stream
+            container.mux([packet] if packet.size else [])
+    assert len(frame_times(path)) == N_FRAMES
+    whole = path.read_bytes()
+    track, tags = (whole.index(name) - 4 for name in (b"trak", b"udta"))
+    path.write_bytes(whole[:track] + whole[tags:] + whole[track:tags])  # the cover comes first
+    assert len(frame_times(path)) == N_FRAMES
+
+
 def test_packets_that_do_not_agree_are_decoded(tmp_path: Path) -> None:
     path = break_packet(write(tmp_path / "video.mp4"))
     assert len(packet_times(path)) == N_FRAMES > len(frame_times(path))

@@ -19,7 +19,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from pipeline_lib.recordings import RecordingError
-from pipeline_lib.video.decode import packets
+from pipeline_lib.video.decode import moving, packets
 
 Samples = npt.NDArray[np.float32]
 
@@ -106,9 +106,9 @@ def announced_start(path: Path) -> float:
 def announced_delay(path: Path) -> float:
     """As `delay`, from the headers alone."""
     with _open(path, "audio") as (container, stream):
-        if not container.streams.video:
+        if not (videos := moving(container)):
             raise AudioError(f"{path}: no video stream in it")
-        return _announced_start(stream) - _announced_start(container.streams.video[0])
+        return _announced_start(stream) - _announced_start(videos[0])
 
 
 def announced_seconds(path: Path) -> float:
@@ -194,7 +194,7 @@ def _open(path: Path, kind: Literal["audio", "video"]) -> Iterator[tuple[InputCo
         raise AudioError(f"{path}: cannot be read as {kind}: {error.strerror}") from None
     with container:
         _check_size(path)
-        streams = getattr(container.streams, kind)
+        streams = moving(container) if kind == "video" else container.streams.audio
         if not streams:
             raise AudioError(f"{path}: no {kind} stream in it")
         yield container, streams[0]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -95,7 +95,7 @@ def shown(frame: av.VideoFrame, converter: VideoReformatter) -> npt.NDArray[np.u
     return np.rot90(stored[::-1] if _is_mirrored(frame) else stored, round(frame.rotation / 90))
 
 
-def _is_mirrored(frame: av.VideoFrame) -> bool:
+def _is_mirrored(frame: Any) -> bool:
     """Whether it is upside down before it is turned: a selfie's rotation alone does not tell."""
     try:
         matrix = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32)
@@ -156,9 +156,14 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except FFmpegError as error:
         raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from None
     with container:
-        if not container.streams.video:
+        if not (streams := moving(container)):
             raise VideoError(f"{path}: no video stream in it")
-        yield container, container.streams.video[0]
+        yield container, streams[0]
+
+
+def moving(container: InputContainer) -> list[VideoStream]:
+    """The video streams but for covers, which may come first, and are all that music has."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def _decode(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
