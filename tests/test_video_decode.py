@@ -28,11 +28,18 @@ N_FRAMES, RATE = 60, 50
 STEP = 4  # of grey from one frame to the next
 
 
-def write(path: Path, *, ticks: list[int] | None = None, faststart: bool = False) -> Path:
+def write(
+    path: Path,
+    *,
+    ticks: list[int] | None = None,
+    faststart: bool = False,
+    keyframes: int = 250,
+) -> Path:
     """A video whose frame i has mean level STEP * i, with B-frames, at i / RATE s or `ticks`."""
     options = {"movflags": "+faststart"} if faststart else {}
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("libx264", rate=RATE, options={"bf": "3", "qp": "0"})
+        stream.gop_size = keyframes
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for i, image in enumerate(noises()):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
@@ -142,6 +149,19 @@ def test_headers_are_read(asset: Asset) -> None:
     assert (info.width, info.height, info.codec, info.n_frames) == (640, 360, "h264", 72)
     assert info.frame_rate == 30.0
     assert info.duration == pytest.approx(2.4, abs=0.05)
+
+
+@pytest.mark.parametrize("start", [6, 10, 25])
+def test_frames_that_an_edit_list_cuts_away_are_not_announced(tmp_path: Path, start: int) -> None:
+    path = write(tmp_path / "video.mp4", keyframes=10)
+    with av.open(str(path)) as container:
+        ticks = round(start / RATE / container.streams.video[0].time_base)
+    content = bytearray(path.read_bytes())
+    media_time = content.index(b"elst") + 16  # ISO 14496-12, 8.6.6
+    (before,) = struct.unpack_from(">i", content, media_time)
+    struct.pack_into(">i", content, media_time, before + ticks)
+    path.write_bytes(content)
+    assert probe(path).n_frames == len(frame_times(path)) == N_FRAMES - start
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "avi"])

@@ -58,13 +58,15 @@ class VideoInfo:
 def probe(path: Path) -> VideoInfo:
     """Read the headers only; raises VideoError if the file is no video."""
     with open_video(path) as (container, stream):
-        # Frames that an edit list cuts away are in the file and counted, but never shown.
-        n_hidden = sum(entry.is_discard for entry in stream.index_entries)
+        n_frames: int | None = stream.frames or None
+        if n_frames and "mp4" in container.format.name:
+            # What an edit list cuts away is counted; in the index it is hidden, or left out.
+            n_frames = sum(not entry.is_discard for entry in stream.index_entries)
         return VideoInfo(
             width=stream.width,
             height=stream.height,
             frame_rate=float(stream.average_rate) if stream.average_rate else None,
-            n_frames=stream.frames - n_hidden if stream.frames else None,
+            n_frames=n_frames,
             codec=stream.codec_context.name,
             duration=container.duration / av.time_base if container.duration else None,
         )
