@@ -164,6 +164,14 @@ def test_frames_that_an_edit_list_cuts_away_are_not_announced(tmp_path: Path, st
     assert probe(path).n_frames == len(frame_times(path)) == N_FRAMES - start
 
 
+def test_pauses_of_an_avi_are_not_announced(tmp_path: Path) -> None:
+    ticks = [i + (i > 20) for i in range(N_FRAMES)]  # FFmpeg writes an empty picture in between
+    path = write(tmp_path / "video.avi", ticks=ticks)
+    assert probe(path).n_frames == len(frame_times(path)) == N_FRAMES
+    shorter = truncate(path, share=0.8)
+    assert (probe(shorter).n_frames or 0) > len(frame_times(shorter))
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "avi"])
 def test_a_truncated_file_gives_what_decodes(tmp_path: Path, suffix: str) -> None:
     whole = write(tmp_path / f"video.{suffix}", faststart=suffix == "mp4")

@@ -58,18 +58,29 @@ class VideoInfo:
 def probe(path: Path) -> VideoInfo:
     """Read the headers only; raises VideoError if the file is no video."""
     with open_video(path) as (container, stream):
-        n_frames: int | None = stream.frames or None
-        if n_frames and "mp4" in container.format.name:
-            # What an edit list cuts away is counted; in the index it is hidden, or left out.
-            n_frames = sum(not entry.is_discard for entry in stream.index_entries)
         return VideoInfo(
             width=stream.width,
             height=stream.height,
             frame_rate=float(stream.average_rate) if stream.average_rate else None,
-            n_frames=n_frames,
+            n_frames=_n_announced(container, stream),
             codec=stream.codec_context.name,
             duration=container.duration / av.time_base if container.duration else None,
         )
+
+
+def _n_announced(container: InputContainer, stream: VideoStream) -> int | None:
+    """As the index lists them, if it is there as a whole, else as the header counts them.
+
+    The header's count has what an MP4's edit list cuts away, and the empty pictures by which an
+    AVI waits: FFmpeg writes one before MP3.
+    """
+    entries = list(stream.index_entries)
+    if container.format.name == "avi":
+        is_whole = bool(entries) and entries[-1].timestamp + 1 == stream.frames
+    else:
+        is_whole = "mp4" in container.format.name
+    listed = sum(not entry.is_discard for entry in entries)
+    return listed if stream.frames and is_whole else stream.frames or None
 
 
 def read_frames(path: Path, *, indices: Collection[int] | None = None) -> Iterator[Frame]:
