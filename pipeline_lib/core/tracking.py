@@ -267,12 +267,13 @@ def noise_like(values: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     noise = torch.Generator().manual_seed(0)
+    values = values.cpu()
     if values.is_floating_point():
         measured = (values != 0).any(dim=-1, keepdim=True)  # models rely on zeros past the end
         return torch.randn(values.shape, generator=noise, dtype=values.dtype) * measured
     if values.dtype == torch.uint8:
         return torch.randint(256, values.shape, generator=noise, dtype=values.dtype)
-    return values.cpu()
+    return values
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
