@@ -104,6 +104,17 @@ def test_systems_are_told_from_the_full_one_or_not():
         assert worse["low"] < worse["difference"] < worse["high"] < 0
 
 
+def test_scale_and_origin_of_a_systems_estimates_do_not_matter():
+    """A sigmoid's estimates lie in a part of what a line's take, and correlate as well."""
+    rival = estimates(0.5, seed=1)
+    moved = rival.with_columns(score=pl.col("score") * 0.2 + 1)
+    either, other = (
+        comparison.compare({"viper": estimates(0.3), "early": table}, **SETTINGS)
+        for table in (rival, moved)
+    )
+    assert either["held_out"]["tests"] == other["held_out"]["tests"]
+
+
 def test_a_system_that_lacks_recordings_is_tested_on_what_both_have():
     part = estimates(0.5, seed=1).filter(pl.col("recording_id") > "00009")
     found = comparison.compare({"viper": estimates(0.5), "early": part}, **SETTINGS)

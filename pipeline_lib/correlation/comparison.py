@@ -77,8 +77,8 @@ def _test(
     if not np.array_equal(part.labels[ours], full.labels[theirs]):
         raise EvaluationError(f"{system} and {FULL} know other labels; run `dvc repro`")
     subjects = part.subjects[ours]
-    a = regression.moments(part.labels[ours], part.scores[ours], subjects)
-    b = regression.moments(full.labels[theirs], full.scores[theirs], subjects)
+    a = regression.moments(part.labels[ours], _standard(part.scores[ours]), subjects)
+    b = regression.moments(full.labels[theirs], _standard(full.scores[theirs]), subjects)
     outcome = significance.swap_test(
         a, b, regression.mean_of_moments, n_permutations=evaluation.permutations, seed=seed
     )
@@ -96,6 +96,17 @@ def _test(
         "p": outcome.p,
         "smallest_p": outcome.smallest,
     }
+
+
+def _standard(scores: Floats) -> Floats:
+    """Scores (n, n_targets) as z-scores of each target; those that do not vary become 0.
+
+    A correlation knows neither scale nor origin, but a mixture of two systems' estimates would: the
+    test would then ask whether they are alike in these, and have no power for what it is asked.
+    """
+    spread = scores.std(axis=0)
+    moved: Floats = (scores - scores.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return moved
 
 
 def _rows(part: Partition, recordings: Sequence[str]) -> list[int]:
