@@ -166,12 +166,38 @@ def bad(channel: int, value: object) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
+    ("cell", "reason", "other"),
+    [
+        (bad(14, np.nan), "ECG: 896 of 896 samples are NaN", "EDA"),
+        (bad(14, 3.0), "ECG is constant at 3", "EDA"),
+        (bad(16, np.nan), "EDA: 896 of 896 samples are NaN", "ECG"),
+        (
+            bad(16, np.linspace(-1, 1, N_TIMES)),
+            "EDA: 448 of 896 samples are not above 0 Ohm (least -1); if its offset was removed, "
+            "set eda_unit to relative_Ohm",
+            "ECG",
+        ),
+    ],
+)
+def test_bad_channel_is_left_out_alone(tmp_path, cell, reason, other):
+    write_matrix(tmp_path, {"4": (cell, rated(2, 8)), "5": (samples(100), rated(2, 8))})
+    readings = read(tmp_path)
+    assert [signal.channel for signal in readings["4"].signals] == [other]
+    assert readings["4"].missing == (reason, "no P1_4_face.mov")
+    assert len(readings["5"].signals) == 2
+
+
+def test_trial_of_bad_channels_alone_is_excluded(tmp_path):
+    cell = samples(100)
+    cell[:, [14, 16]] = np.nan
+    write_matrix(tmp_path, {"4": (cell, rated(2, 8))})
+    with pytest.raises(RecordingError, match=r"^ECG: .* NaN; EDA: .* NaN; no P1_4_face.mov"):
+        raise read(tmp_path)["4"]
+
+
+@pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        (bad(14, np.nan), "ECG: 896 of 896 samples are NaN"),
-        (bad(14, 3.0), "ECG is constant at 3"),
-        (bad(16, np.nan), "EDA: 896 of 896 samples are NaN"),
-        (bad(16, np.linspace(-1, 1, N_TIMES)), "448 of 896 samples are not above 0 Ohm"),
         (samples(100)[:, :14], r"\(896, 14\), expected \(samples, 17\)"),
         (samples(100)[:640], r"\(640, 17\)"),  # nothing after the lead-in
         (np.array(["text"]), "expected a matrix of real numbers"),

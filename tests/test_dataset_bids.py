@@ -69,7 +69,7 @@ def test_missing_values_are_no_zeros(tmp_path):
     write_physio(tmp_path, "ECG", [1, "n/a", *range(10)])
     write_events(tmp_path, "onset duration", "0 0.5", "0.5 0.5")
     first, second = read(tmp_path).values()
-    assert str(first) == "ECG: 1 of 5 samples are NaN"
+    assert str(first).startswith("ECG: 1 of 5 samples are NaN; no EDA")
     # Its lead-in begins after the gap, which lies in the first event.
     np.testing.assert_array_equal(second.signals[0].samples, np.arange(0, 8))
 
@@ -200,7 +200,7 @@ def test_listed_participants_without_runs_are_told(tmp_path):
 def test_event_outside_the_recording_is_empty(tmp_path):
     write_physio(tmp_path, "ECG", range(10))
     write_events(tmp_path, "onset duration", "5 1")
-    assert str(read(tmp_path)[f"{STEM}_01"]) == "ECG is empty"
+    assert str(read(tmp_path)[f"{STEM}_01"]).startswith("ECG is empty; no EDA")
 
 
 def test_channel_that_occurs_twice_is_ambiguous(tmp_path):

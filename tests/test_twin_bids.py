@@ -21,8 +21,6 @@ TWIN = params.Twin(subjects=5, trials=3, seconds=5.0, effect=0.8, traps="all", s
                    width=96, height=64)  # fmt: skip
 RUN = "sub-{subject:02d}_task-watch_run-{trial:02d}"
 BAD = {  # recordings that cannot be used, by subject and run
-    (1, 1): "PPG: 8 of 512 samples are NaN",
-    (3, 3): "EDA: 8 of 128 samples are NaN",
     (5, 1): "valence is rated 11, outside 1 - 9",
     (
         5,
@@ -30,6 +28,8 @@ BAD = {  # recordings that cannot be used, by subject and run
     ): "sub-05_task-watch_run-03_recording-eda_physio.json: StartTime is None, expected a number",
 }
 PARTIAL = {
+    (1, 1): ("PPG: 8 of 512 samples are NaN",),
+    (3, 3): ("EDA: 8 of 128 samples are NaN",),
     (2, 1): ("no video",),
     (2, 3): ("no ratings",),
     (4, 1): ("no arousal",),

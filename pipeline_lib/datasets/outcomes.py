@@ -1,6 +1,7 @@
 """What every adapter hands back: each source beside its reading, or beside what is wrong.
 
-The EDA leaves an adapter in the unit of the files; here, for all of them, it becomes conductance.
+Signals leave an adapter as they are in the files; here, for all of them, they are checked, and the
+EDA becomes conductance.
 """
 
 import math
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pipeline_lib.physio.units import conductance
-from pipeline_lib.recordings import Reading, RecordingError, Source
+from pipeline_lib.recordings import Reading, RecordingError, Signal, Source, check_signal
 
 Outcome = tuple[Source, Reading | RecordingError]
 
@@ -20,15 +21,32 @@ def each(sources: Sequence[Source], read: Callable[[Source], Reading]) -> Iterat
     for source in sources:
         outcome: Reading | RecordingError
         try:
-            outcome = _in_conductance(read(source))
+            outcome = _usable(source, read(source))
         except RecordingError as error:
             outcome = error
         yield source, outcome
 
 
-def _in_conductance(reading: Reading) -> Reading:
-    signals = tuple(conductance(s) if s.channel == "EDA" else s for s in reading.signals)
-    return replace(reading, signals=signals)
+def _usable(source: Source, reading: Reading) -> Reading:
+    """The reading without the channels that cannot be used, which it then lacks.
+
+    A bad electrode costs a trial neither its video nor its other channel. Raises RecordingError
+    if nothing else was recorded.
+    """
+    usable, unusable = [], []
+    for signal in reading.signals:
+        try:
+            usable.append(_checked(signal))
+        except RecordingError as error:
+            unusable.append(str(error))
+    if unusable and not usable and source.video is None and source.audio is None:
+        raise RecordingError("; ".join([*unusable, *reading.missing]))
+    return replace(reading, signals=tuple(usable), missing=(*unusable, *reading.missing))
+
+
+def _checked(signal: Signal) -> Signal:
+    checked = check_signal(signal)
+    return conductance(checked) if signal.channel == "EDA" else checked
 
 
 def ratings_of(*, valence: float, arousal: float) -> dict[str, float]:

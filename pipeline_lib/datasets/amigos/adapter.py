@@ -23,7 +23,6 @@ from pipeline_lib.recordings import (
     RecordingError,
     Signal,
     Source,
-    check_signal,
 )
 
 LAYOUT = "Data_Preprocessed_P01/Data_Preprocessed_P01.mat and Exp1_P01_face/P1_4_face.mov"
@@ -167,9 +166,10 @@ def _samples(cell: matlab.Cell) -> Floats | None:
 
 
 def _signals(samples: Floats, *, eda_unit: str) -> tuple[Signal, ...]:
-    ecg = check_signal(_signal("ECG", "a.u.", samples[:, ECG_RIGHT]))
-    gsr = check_signal(_signal("EDA", eda_unit, samples[:, GSR]))
-    return ecg, gsr
+    return (
+        _signal("ECG", "a.u.", samples[:, ECG_RIGHT]),
+        _signal("EDA", eda_unit, samples[:, GSR]),
+    )
 
 
 def _signal(channel: str, unit: str, samples: Floats) -> Signal:

@@ -27,7 +27,6 @@ from pipeline_lib.recordings import (
     RecordingError,
     Signal,
     Source,
-    check_signal,
 )
 
 OFFICIAL = None  # everybody's own
@@ -188,7 +187,7 @@ def _read_trial(source: Source, *, run: _Run, channels: Sequence[str]) -> Readin
     if not run.signals and run.video_start is None:
         absent = ", ".join(f"no {channel}" for channel in channels)
         raise RecordingError(f"nothing recorded: {absent}, no video")
-    signals = tuple(check_signal(_cut(s, event) if event else s) for s in run.signals)
+    signals = tuple(_cut(s, event) if event else s for s in run.signals)
     ratings = ratings_of(event, run.scales) if event else {}
     onset = event.onset if event else 0.0
     return Reading(

@@ -16,7 +16,7 @@ from pipeline_lib.datasets.deap.presentations import (
 )
 from pipeline_lib.datasets.deap.safe_pickle import load_arrays
 from pipeline_lib.datasets.outcomes import Outcome, each
-from pipeline_lib.recordings import Floats, Reading, RecordingError, Signal, Source, check_signal
+from pipeline_lib.recordings import Floats, Reading, RecordingError, Signal, Source
 
 LAYOUT = (
     "data_preprocessed_python/s01.dat, face_video/s01/s01_trial01.avi and "
@@ -119,9 +119,10 @@ def _ratings(row: Presentation, labels: Floats) -> dict[str, float]:
 
 
 def _signals(samples: Floats, *, eda_unit: str) -> tuple[Signal, ...]:
-    ppg = check_signal(_signal("PPG", "a.u.", samples[PLETHYSMOGRAPH]))
-    gsr = check_signal(_signal("EDA", eda_unit, samples[GSR]))
-    return ppg, gsr
+    return (
+        _signal("PPG", "a.u.", samples[PLETHYSMOGRAPH]),
+        _signal("EDA", eda_unit, samples[GSR]),
+    )
 
 
 def _signal(channel: str, unit: str, samples: Floats) -> Signal:

@@ -15,7 +15,7 @@ from pipeline_lib.datasets.deap.presentations import (
     Presentation,
 )
 from pipeline_lib.datasets.outcomes import Outcome, each
-from pipeline_lib.recordings import Reading, RecordingError, Signal, Source, check_signal
+from pipeline_lib.recordings import Reading, RecordingError, Signal, Source
 
 LAYOUT = (
     "data_original/s01.bdf, face_video/s01/s01_trial01.avi and metadata_csv/participant_ratings.csv"
@@ -113,4 +113,4 @@ def _cut(recording: bdf.Recording, onset: float, label: str, channel: str, unit:
             f"{VIDEO_SECONDS:g} expected; copy it again"
         )
     samples = bdf.read_physical(recording, place, first, last)
-    return check_signal(Signal(channel, unit, rate, (first - begin) / rate, samples))
+    return Signal(channel, unit, rate, (first - begin) / rate, samples)

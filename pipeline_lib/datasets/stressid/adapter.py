@@ -17,13 +17,11 @@ from pipeline_lib.datasets.stressid.labels import (
 from pipeline_lib.datasets.stressid.physiological import NEEDED, read_columns
 from pipeline_lib.recordings import (
     DatasetError,
-    Floats,
     Official,
     Reading,
     RecordingError,
     Signal,
     Source,
-    check_signal,
 )
 
 LAYOUT = (
@@ -85,8 +83,7 @@ def read(
     heart    : ECG
     eda_unit : of the EDA in the file, as physio.units names it; StressID's is uS [?]
 
-    A channel with NaNs, or a constant one, is left out and told; nothing is interpolated. Raises
-    DatasetError if `heart` is no channel of StressID or `eda_unit` is not given.
+    Raises DatasetError if `heart` is no channel of StressID or `eda_unit` is not given.
     """
     if heart != "ECG":
         raise DatasetError("StressID has an ECG and no PPG; set datasets.<name>.heart to ECG")
@@ -102,37 +99,25 @@ def _read_task(source: Source, *, ratings: Mapping[str, Ratings], eda_unit: str)
     name = source.recording_id
     rated = with_classes(ratings.get(name, {}))
     columns = read_columns(source.signals) if source.signals else {}
-    signals, unusable = _signals(columns, eda_unit=eda_unit)
+    units = {"ECG": "a.u.", "EDA": eda_unit}
     absent = {
         f"no {name}.csv": source.signals is None,
-        **dict.fromkeys(unusable, True),
         "no ratings": not rated,
         **{f"no {target}": bool(rated) and target not in rated for target in TARGETS},
         f"no {name}.mp4": source.video is None,
         f"no {name}.wav": source.audio is None and source.trial in SPOKEN,
     }
     missing = tuple(sentence for sentence, is_absent in absent.items() if is_absent)
-    if not signals and source.video is None and source.audio is None:
+    if not columns and source.video is None and source.audio is None:
         raise RecordingError(f"nothing recorded that can be used: {'; '.join(missing)}")
     return Reading(
-        signals=signals,
+        signals=tuple(
+            Signal(channel, units[channel], SAMPLING_RATE, START, samples)
+            for channel, samples in columns.items()
+        ),
         ratings=rated,
         video_start=START if source.video else None,
         audio_start=START if source.audio else None,
         duration=len(columns[NEEDED[0]]) / SAMPLING_RATE if columns else None,
         missing=missing,
     )
-
-
-def _signals(
-    columns: Mapping[str, Floats], *, eda_unit: str
-) -> tuple[tuple[Signal, ...], list[str]]:
-    """The channels that can be used, and what is wrong with the others."""
-    signals, unusable = [], []
-    for channel, samples in columns.items():
-        unit = eda_unit if channel == "EDA" else "a.u."
-        try:
-            signals.append(check_signal(Signal(channel, unit, SAMPLING_RATE, START, samples)))
-        except RecordingError as error:
-            unusable.append(str(error))
-    return tuple(signals), unusable
