@@ -79,7 +79,7 @@ def reasons(facts) -> dict[str, tuple[str, str]]:
 PLANTED = {
     "P01_4": ("partial", "no P1_4_face.mov"),
     "P02_5": ("partial", "no self-assessment"),
-    "P03_9": ("excluded", f"ECG: {N_TIMES} of {N_TIMES} samples are NaN"),
+    "P03_9": ("partial", f"ECG: {N_TIMES} of {N_TIMES} samples are NaN"),
     "P05_5": ("partial", "P5_5_face.mov: 0 bytes"),
     "P05_10": ("excluded", "nothing recorded: empty cell, no ratings, no video"),
 }
