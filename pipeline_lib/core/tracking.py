@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-LOCKED_OUTS = re.compile(r"^    outs:\n((?:    - .*\n|      .*\n)+)", re.MULTILINE)
+_ENTRIES = r"\n((?:    - .*\n|      .*\n)+)"
+LOCKED_OUTS = re.compile("^    outs:" + _ENTRIES, re.MULTILINE)
+LOCKED_DEPS = r"^  {}:\n    cmd: .*\n    deps:" + _ENTRIES  # of one stage
 LAST_WORDS = 60.0  # s to send what would be deleted with the folder
 
 
@@ -153,7 +155,7 @@ def _warn(*texts: str) -> None:
 def tags(stage: str, name: str) -> dict[str, str]:
     """What tells this run from others: code, data, whether they are a twin's, flaws asked for."""
     dataset, _, system = name.partition("-")
-    deps = _deps(stage)
+    deps = _deps(stage, name)
     return {
         "stage": stage,
         "dataset": dataset,
@@ -161,7 +163,7 @@ def tags(stage: str, name: str) -> dict[str, str]:
         "git_revision": _revision(),
         **_origin(dataset),
         **_flaws(deps, name),
-        **_dependency_hashes(deps, name),
+        **_dependency_hashes(deps),
     }
 
 
@@ -212,23 +214,36 @@ def _revision() -> str:
     return done.stdout.strip() or "unversioned"
 
 
-def _dependency_hashes(deps: Sequence[str], name: str) -> dict[str, str]:
+def _dependency_hashes(deps: Sequence[str]) -> dict[str, str]:
     """Content hashes, from dvc.lock, of what other stages made and this one reads."""
-    made = {out["path"]: out.get("md5", "") for out in _outs()}
+    read = [Path(dep) for dep in deps]
+    return {
+        f"dep.{out['path']}": out.get("md5", "")
+        for out in _outs()
+        if any(Path(out["path"]).is_relative_to(dep) or dep.is_relative_to(out["path"])
+               for dep in read)
+    }  # fmt: skip
+
+
+def _deps(stage: str, name: str) -> list[str]:
+    """The paths that a stage depends on: those of its lock, which hold whatever its params name.
+
+    A stage that never ran has no lock: then those of dvc.yaml, its names put in as far as they
+    are those of a data set and a system.
+    """
+    locked = re.compile(LOCKED_DEPS.format(re.escape(f"{stage}@{name}")), re.MULTILINE)
+    for text in _texts("dvc.lock"):
+        if found := locked.search(text):
+            return re.findall(r"^    - path: (.*)$", found[1], re.MULTILINE)
+    entry = _stages().get(stage, {})
+    deps: list[str] = entry.get("do", entry).get("deps", [])
     dataset, _, system = name.partition("-")
-    read = [
+    return [
         re.sub(
             r"\$\{(item|key|item\.\w+)\}", lambda m: system if "system" in m[1] else dataset, dep
         )
         for dep in deps
     ]
-    return {f"dep.{path}": made[path] for path in read if path in made}
-
-
-def _deps(stage: str) -> list[str]:
-    entry = _stages().get(stage, {})
-    deps: list[str] = entry.get("do", entry).get("deps", [])
-    return deps
 
 
 def _stages() -> dict[str, Any]:
