@@ -411,13 +411,13 @@ def test_hashes_are_of_whatever_the_stages_params_name(here: Path) -> None:
     Path("dvc.lock").write_text(
         "stages:\n"
         "  supervise@kad:\n    cmd: x kad\n    outs:\n"
-        "    - path: runs/supervise-kad\n      md5: abc\n    - path: data/audit\n      md5: f\n"
+        "    - path: runs/supervise-kad\n      md5: abc\n    - path: data/kad\n      md5: f\n"
         "  finetune@deap-kad:\n    cmd: x deap-kad\n    deps:\n"
         "    - path: runs/supervise-kad\n      md5: old\n    - path: models/x.py\n      md5: d\n"
-        "    - path: data/audit/kad.json\n      md5: e\n"
+        "    - path: data/kad/ledger\n      md5: e\n"
     )
     tags = tracking.tags("finetune", "deap-kad")
     assert {name: tag for name, tag in tags.items() if name.startswith("dep.")} == {
         "dep.runs/supervise-kad": "abc",
-        "dep.data/audit": "f",
+        "dep.data/kad": "f",
     }
