@@ -34,7 +34,7 @@ def main(dataset: str, *, decode: bool) -> int:
             eda_unit=settings.eda_unit,
         )
     except DatasetError as error:
-        message = f"{dataset} cannot be used: {error}"
+        message = f"{dataset} cannot be used: {error}".replace("<name>", dataset)
         terminal.print(message, style="red", markup=False, soft_wrap=True)
         return 1
     summary = summarise(

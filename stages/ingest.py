@@ -11,6 +11,7 @@ from pipeline_lib.core import paths, tracking
 from pipeline_lib.params import load_params
 from pipeline_lib.quality import facts, page
 from pipeline_lib.quality.summary import summarise
+from pipeline_lib.recordings import DatasetError
 
 
 def main(dataset: str) -> None:
@@ -20,7 +21,10 @@ def main(dataset: str) -> None:
     synthetic = (root / "SYNTHETIC.md").exists()
     channels: dict[str, Any] = {"heart": settings.heart, "eda_unit": settings.eda_unit}
     adapter = import_module(f"pipeline_lib.datasets.{settings.layout}.{settings.part or 'adapter'}")
-    sources = adapter.discover(root)
+    try:
+        sources = adapter.discover(root)
+    except DatasetError as error:
+        sys.exit(f"{dataset} cannot be used: {error}".replace("<name>", dataset))
     with tracking.stage_run(
         "ingest", dataset, experiment=params.execution.experiment, params=channels
     ) as run:

@@ -191,6 +191,55 @@ def test_a_killed_stage_goes_on_and_ends_with_the_same_bytes(
     assert contents(out) == undisturbed
 
 
+# What of a stage is too quick to be met from outside: it is killed by its own fourth result.
+KILLED = """
+import os, signal
+from pipeline_lib import incremental
+from stages import {name}
+keep, kept = incremental._keep, []
+def keep_three(result, cache, key):
+    if len(kept) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    kept.append(keep(result, cache, key))
+incremental._keep = keep_three
+{name}.main("deap")
+"""
+
+
+@pytest.mark.parametrize(("name", "folder"), [("ingest", "signals"), ("filter", "physio")])
+def test_a_quick_stage_too_goes_on_and_ends_with_the_same_bytes(
+    project: Path, name: str, folder: str
+) -> None:
+    out, cache = project / "data/deap" / folder, project / ".cache" / name
+    undisturbed = contents(out)
+    shutil.rmtree(cache)
+    shutil.rmtree(out)
+    script = [sys.executable, "-c", KILLED.format(name=name)]
+    died = subprocess.run(script, cwd=project, env=environment(), capture_output=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+    kept = written(cache)
+    assert len(kept) == 3
+    assert not out.exists()
+    assert stage(project, f"stages.{name}", "deap").wait() == 0
+    after = written(cache)
+    assert kept.items() <= after.items()
+    assert len(after) == 12
+    assert contents(out) == undisturbed
+
+
+def test_a_root_that_is_no_data_set_is_told_without_a_traceback(project: Path) -> None:
+    params = (project / "params.yaml").read_text()
+    (project / "empty").mkdir()
+    wrong = params.replace("root: data/twins/deap", "root: empty")
+    (project / "params.yaml").write_text(wrong)
+    command = [sys.executable, "-m", "stages.ingest", "deap"]
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True)
+    (project / "params.yaml").write_text(params)
+    assert done.returncode == 1
+    assert done.stderr.startswith("deap cannot be used: empty: empty folder; expected ")
+    assert "check datasets.deap.root" in done.stderr
+
+
 def test_one_subject_more_computes_one_subject(project: Path) -> None:
     root = project / "data/twins/deap"
     held_back = project / "held_back"
