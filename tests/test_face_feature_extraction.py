@@ -109,6 +109,42 @@ def test_gaze_and_pose_lie_near_real_openface(
     assert all(correlation(table, reference, f"pose_T{axis}") > 0.9 for axis in "xy")
 
 
+def eyes(table: pl.DataFrame, axes: str = "xy") -> Floats:
+    """Landmarks (n_frames, 56, n_axes) of both eyes."""
+    columns = [[series(table, f"eye_lmk_{axis}_{i}") for i in range(56)] for axis in axes]
+    return np.array(columns).T
+
+
+def test_eye_landmarks_are_those_of_real_openface(
+    asset: Asset, whole: Extraction, reference: pl.DataFrame
+) -> None:
+    table = pl.read_csv(whole.folder / f"{asset('neutral_then_smiling').stem}.csv")
+    found, expected = (eyes(t).reshape(-1, 2, 28, 2) for t in (table, reference))
+    irises = found[:, :, :8].mean(axis=2) - expected[:, :, :8].mean(axis=2)
+    assert np.linalg.norm(irises, axis=-1).mean(axis=0).max() < 3  # px; the irises are 14 wide
+    for part in (slice(8), slice(8, 20), slice(20, 28)):  # iris, lids, pupil
+        ours, theirs = (
+            (x[:, :, part] - x[:, :, part].mean(axis=2, keepdims=True)).mean(axis=0)
+            for x in (found, expected)
+        )
+        distances = np.linalg.norm(ours[:, :, None] - theirs[:, None], axis=-1)
+        assert (distances.argmin(axis=2) == np.arange(ours.shape[1])).all()
+        assert distances.diagonal(axis1=1, axis2=2).mean() < 1.5  # px
+
+
+def test_eye_landmarks_in_mm_are_seen_where_those_in_px_are(
+    asset: Asset, whole: Extraction
+) -> None:
+    table = pl.read_csv(whole.folder / f"{asset('neutral_then_smiling').stem}.csv")
+    space, focal = eyes(table, "XYZ"), (500 + 500 * 360 / 480) / 2  # of 640x360 px
+    seen = focal * space[..., :2] / space[..., 2:] + [320, 180]
+    assert abs(seen - eyes(table)).max() < 0.2  # one decimal is written
+    near = space[..., 2] - series(table, "pose_Tz")[:, None]
+    assert abs(near).max() < 25  # mm, of the middle of the face
+    radius = np.linalg.norm(space[:, 0] - space[:, 4], axis=-1).mean() / 2
+    assert radius == pytest.approx(6, abs=0.5)  # mm, of a human iris
+
+
 def test_landmarks_lie_where_they_belong(asset: Asset, whole: Extraction) -> None:
     row = whole.table(asset("neutral_then_smiling").stem).row(0, named=True)
     x = np.array([row[name] for name in LANDMARKS[:68]])
@@ -143,6 +179,9 @@ def test_a_face_that_leaves_is_lost_from_then_on(batch: Extraction) -> None:
     assert all(success[:5])
     assert not any(success[-10:])
     assert not batch.table("no_face")["success"].any()
+    written = pl.read_csv(batch.folder / "face_leaves.csv")
+    assert (eyes(written)[written["success"] == 1] != 0).all()
+    assert (eyes(written, "xyXYZ")[written["success"] == 0] == 0).all()
 
 
 def test_a_result_does_not_depend_on_what_was_read_before(

@@ -17,6 +17,8 @@ from pipeline_lib.face.openface_csv import (
 )
 from tests import openface_stand_in as openface
 
+REFERENCE = Path(__file__).with_name("openface_2_neutral_then_smiling.csv")  # -pose -aus -gaze
+
 
 def read(tmp_path: Path, content: str) -> pl.DataFrame:
     path = tmp_path / "openface.csv"
@@ -79,7 +81,7 @@ def test_a_value_that_cannot_be_is_no_success(tmp_path: Path, column: str, value
 
 def test_the_stand_in_writes_as_the_real_one() -> None:
     """Column by column: order, separator and decimals of real OpenFace 2.2."""
-    real = Path(__file__).with_name("openface_2_neutral_then_smiling.csv").read_text().splitlines()
+    real = REFERENCE.read_text().splitlines()
     ours = openface.text(n_rows=1).splitlines()
     names, written = ours[0].split(", "), ours[1].split(", ")
     picked = [name for name in names if name in real[0].split(", ")]
@@ -146,6 +148,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "written.csv"
     write_csv([found | {"pose_Rx": -0.125}, lost], path, options=GROUPS)
     table = read_csv(path)
+    assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
     assert table["AU12_r"].to_list() == [2.25, None]
     assert table["pose_Rx"].to_list() == [-0.125, None]
     assert table["timestamp"].to_list() == [0.0, 0.04]
@@ -155,9 +158,12 @@ def test_columns_are_openfaces_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "written.csv"
     write_csv([], path, options=GROUPS)
     written = path.read_text().strip().split(",")
-    known = set(written)
-    theirs = openface.header(openface.MEASUREMENTS, version=2).split(", ")
-    assert written == [name for name in theirs if name in known]
+    groups = [
+        name for group in openface.GROUPS if group in GROUPS for name in openface.GROUPS[group]
+    ]
+    assert written == openface.header(groups, version=2).split(", ")
+    write_csv([], path, options=["-pose", "-aus", "-gaze"])
+    assert path.read_text().strip().split(",") == REFERENCE.read_text().split("\n")[0].split(", ")
     write_csv([], path, options=["-aus"])
     assert path.read_text().strip().split(",") == [*written[:5], *written[-35:]]
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pipeline_lib.core import paths
 from pipeline_lib.core.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.face import gaze, pose
+from pipeline_lib.face.eyes import eye_landmarks
 from pipeline_lib.face.landmarker import (
     DetectionError,
     Face,
@@ -25,7 +26,7 @@ from pipeline_lib.face.landmarker import (
     face_tracker,
 )
 from pipeline_lib.face.landmarks import ibug68
-from pipeline_lib.face.openface_csv import GROUPS, write_csv
+from pipeline_lib.face.openface_csv import EYE_LANDMARKS, GROUPS, write_csv
 from pipeline_lib.face.second_pass import with_action_units
 from pipeline_lib.face.tracking import Follower, follower
 from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
@@ -114,12 +115,21 @@ def describe(
     landmarks = ibug68(face.points)
     translation = pose.translation(face.transform, landmarks, width=width, height=height)
     directions = eyes @ rotation.T
+    in_picture = eye_landmarks(face.points)
+    in_space = pose.in_camera(in_picture, landmarks, translation[2], width=width, height=height)
     return {
         **dict(zip(GAZE_VECTORS, directions.ravel(), strict=True)),
         **dict(zip(GAZE_ANGLES, gaze.angles(directions), strict=True)),
+        **_eye_columns(in_picture, in_space),
         **dict(zip(POSE, (*translation, *pose.euler_angles(rotation)), strict=True)),
         **dict(zip(LANDMARKS, landmarks[:, :2].T.ravel(), strict=True)),
     }
+
+
+def _eye_columns(in_picture: Floats, in_space: Floats) -> dict[str, float]:
+    """Columns of the eyes' landmarks, of (56, n_axes) in px and (56, 3) in mm."""
+    axes = np.vstack([in_picture[:, :2].T, in_space.T])
+    return dict(zip(EYE_LANDMARKS, axes.ravel().tolist(), strict=True))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -17,6 +17,7 @@ from pipeline_lib.core.schema import (
     POSE,
 )
 from pipeline_lib.core.tables import atomic_write
+from pipeline_lib.face.eyes import N_LANDMARKS
 from pipeline_lib.recordings import RecordingError
 
 KEYS = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -29,6 +30,10 @@ GROUPS = {
     "-aus": (*AU_INTENSITIES, *AU_PRESENCES),
 }
 MEASUREMENTS = tuple(column for columns in GROUPS.values() for column in columns)
+
+# What -gaze writes besides, and nothing here reads: px in the picture, then mm from the camera.
+EYE_LANDMARKS = tuple(f"eye_lmk_{axis}_{i}" for axis in "xyXYZ" for i in range(N_LANDMARKS))
+WRITTEN = GROUPS | {"-gaze": (*GROUPS["-gaze"], *EYE_LANDMARKS)}
 
 # What a value can be; landmarks and position are bounded by nothing but sense, px and mm.
 _LIMITS = {
@@ -45,7 +50,7 @@ _DECIMALS = {
     **dict.fromkeys(("timestamp", *GAZE_ANGLES, *POSE[3:]), 3),
     **dict.fromkeys(("confidence", *AU_INTENSITIES, *AU_PRESENCES), 2),
     **dict.fromkeys(GAZE_VECTORS, 6),
-    **dict.fromkeys((*POSE[:3], *LANDMARKS), 1),
+    **dict.fromkeys((*POSE[:3], *LANDMARKS, *EYE_LANDMARKS), 1),
 }
 
 
@@ -59,7 +64,7 @@ def write_csv(rows: Iterable[Mapping[str, float]], path: Path, *, options: Itera
     options : keys of GROUPS; columns that a row lacks are 0, as OpenFace's are without a face
     """
     chosen = frozenset(options)
-    columns = [*KEYS, *(name for group in GROUPS if group in chosen for name in GROUPS[group])]
+    columns = [*KEYS, *(name for group in WRITTEN if group in chosen for name in WRITTEN[group])]
     line = ",".join(f"{{:.{_DECIMALS[name]}f}}" for name in columns) + "\n"
 
     def write(temporary: Path) -> None:
