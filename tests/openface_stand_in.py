@@ -90,6 +90,7 @@ def row(index: int, names: list[str], *, version: int = 2, raw: bool = False) ->
 def text(*, version: int = 2, n_rows: int = N_ROWS, options: list[str] | None = None) -> str:
     """A finished CSV."""
     names = [name for group in options or GROUPS for name in GROUPS[group]]
+    names = [name for name in names if version > 1 or name not in (*ANGLES, *EYES)]
     lines = [header(names, version=version)]
     lines += [row(i, names, version=version) for i in range(n_rows)]
     return "\n".join(lines) + "\n"

@@ -1,11 +1,13 @@
 """OpenFace's CSV is read as each of its versions writes it, and written as version 2.2 does."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import GAZE_ANGLES
 from pipeline_lib.face.openface_csv import (
     GROUPS,
     MEASUREMENTS,
@@ -26,13 +28,32 @@ def read(tmp_path: Path, content: str) -> pl.DataFrame:
     return read_csv(path)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_each_version_is_read(tmp_path: Path, version: int) -> None:
+@pytest.mark.parametrize(("version", "angle"), [(1, math.atan2(0.25, -0.25)), (2, 0.125)])
+def test_each_version_is_read(tmp_path: Path, version: int, angle: float) -> None:
     table = read(tmp_path, openface.text(version=version))
     assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
     assert table["frame"].to_list() == list(range(1, openface.N_ROWS + 1))
     assert table["AU12_r"][0] == table["x_67"][0] == 1.5
-    assert table["gaze_angle_x"][0] == 0.125
+    assert table["gaze_angle_x"][0] == pytest.approx(angle)
+
+
+def test_angles_of_gaze_that_version_1_does_not_write_are_as_version_2_has_them(
+    tmp_path: Path,
+) -> None:
+    expected = read_csv(REFERENCE, groups=["-gaze"])
+    path = tmp_path / "version_1.csv"
+    whole = pl.read_csv(REFERENCE, infer_schema=False)
+    whole.select(pl.exclude(r"^.*(face_id|gaze_angle_|eye_lmk_).*$")).write_csv(path)
+    assert path.read_text().startswith("frame, timestamp, confidence, success, gaze_0_x, ")
+    found = read_csv(path, groups=["-gaze"])
+    for name in GAZE_ANGLES:  # which have three decimals
+        assert (found[name] - expected[name]).abs().max() < 0.0006
+    assert found.drop(GAZE_ANGLES).equals(expected.drop(GAZE_ANGLES))
+
+
+def test_one_angle_of_gaze_alone_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(CSVError, match=r"1 of 8 columns of -gaze are missing \(gaze_angle_y"):
+        read(tmp_path, openface.text().replace("gaze_angle_y", "gaze_y"))
 
 
 def test_spaces_make_no_difference(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from pipeline_lib.core.schema import (
@@ -85,9 +86,9 @@ def read_csv(path: Path, *, groups: Iterable[str] = tuple(GROUPS)) -> pl.DataFra
     faces in a frame the most confident stays. OpenFace leaves the last pose in frames where it
     lost the face: that is masked with all the rest, and so is a frame with a value that is no
     number or that cannot be. Raises CSVError if the file is damaged or a group of columns is
-    missing.
+    missing. Angles of gaze, which version 1 does not write, are those of its vectors.
     """
-    table = _read_text(path)
+    table = _with_angles(_read_text(path))
     wanted = {group: GROUPS[group] for group in groups}
     _check_columns(table, path, wanted)
     measured = [name for columns in wanted.values() for name in columns]
@@ -145,6 +146,18 @@ def _read_text(path: Path) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         raise CSVError(f"{path.name}: cannot be read as CSV: {error}") from None
     return table.rename(str.strip)
+
+
+def _with_angles(table: pl.DataFrame) -> pl.DataFrame:
+    """Add the angles of gaze, as text, where a file has the vectors alone: see gaze.angles."""
+    present = frozenset(table.columns)
+    if not present.isdisjoint(GAZE_ANGLES) or not present.issuperset(GAZE_VECTORS):
+        return table
+    vectors = table.select(pl.col(*GAZE_VECTORS).str.strip_chars().cast(pl.Float64, strict=False))
+    eyes = vectors.to_numpy().reshape(-1, 2, 3)
+    x, y, z = eyes.sum(axis=1).T  # of both, which has the angles of their mean
+    angles = zip(GAZE_ANGLES, (np.arctan2(x, -z), np.arctan2(y, -z)), strict=True)
+    return table.with_columns(pl.Series(name, angle).cast(pl.String) for name, angle in angles)
 
 
 def _check_columns(table: pl.DataFrame, path: Path, groups: Mapping[str, Sequence[str]]) -> None:
