@@ -171,7 +171,9 @@ def main(arguments: list[str]) -> int:
             say(f"Failed to open the video file at location: {video}")
             break
         say("Device or file opened")
-        name = Path(take(arguments, "-of") or video).stem  # which goes no further than this video
+        of = take(arguments, "-of") or video
+        # Neither goes further than this video. -appends: as programs of others do.
+        name = of if "-appends" in arguments else Path(of).stem
         try:
             extract(video, folder, name, arguments)
         except Died:

@@ -138,6 +138,17 @@ def test_any_file_name_goes(tmp_path: Path, name: str) -> None:
     assert statuses(results) == {"P1.02_t-1": "ok", "P1.02_t-2": "ok"}
 
 
+@pytest.mark.parametrize("options", ["-q", "-q -appends"])
+def test_a_program_may_take_a_name_with_or_without_its_suffix(tmp_path: Path, options: str) -> None:
+    """OpenFace cuts off what follows the last dot; others put .csv behind whatever they get."""
+    video(tmp_path, "a.mp4")
+    names = ["plain", "P1.02_t-1", "P1.02_t-2"]
+    recordings = [{"recording_id": name, "video": "a.mp4"} for name in names]
+    openface = PARAMS.model_copy(update={"options": options})
+    results = dict(extract_batch(recordings, root=tmp_path, openface=openface))
+    assert statuses(results) == dict.fromkeys(names, "ok")
+
+
 def test_results_come_while_the_program_runs(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "dies_hangs.mp4"):
         video(tmp_path, name)
