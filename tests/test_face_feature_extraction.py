@@ -13,6 +13,7 @@ import pytest
 
 from pipeline_lib.core.schema import AU_INTENSITIES, GAZE_VECTORS, LANDMARKS
 from pipeline_lib.face import feature_extraction, landmarker
+from pipeline_lib.face.command_line import parse
 from pipeline_lib.face.landmarker import SetupError, check_libraries
 from pipeline_lib.face.openface_csv import GROUPS, read_csv
 from pipeline_lib.video.decode import frame_times
@@ -239,13 +240,65 @@ def test_a_missing_system_library_is_named_with_its_package(
         (["-q"], "-f"),
         (["-f", "a.mp4", "-of", "a", "-of", "b"], "2 -of for 1 -f"),
         (["-f", "a.mp4", "-fps", "0"], "-fps is 0.0"),
-        (["-f", "a.mp4", "-hogalign"], "-hogalign"),
+        (["-f", "d1/v.mp4", "-f", "d2/v.avi"], "d1/v.mp4 and d2/v.avi would both write v.csv"),
+        (["-f", "a", "-f", "b", "-of", "x.csv", "-of", "./x"], "a and b would both write x.csv"),
+        (["-f", "a.mp4", "-unknown"], "unrecognized arguments: -unknown"),
+        (["-fdir", "nowhere"], "nowhere: No such file or directory"),
     ],
 )
 def test_wrong_usage_ends_with_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert message in refusal(arguments, capsys)
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
         feature_extraction.main(arguments)
     assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [[], ["112"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("-3Dfp", "-pdmparams", "-hogalign", "-simalign", "-tracked", "-simsize", "-nomask"),
+        *("-mloc", "-au_static", "-wild", "-fx"),
+    ],
+)
+def test_an_option_of_openface_that_is_not_offered_is_named(
+    option: str, value: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal([option, *value, "-f", "a.mp4"], capsys)
+    assert f"{option} is an option of OpenFace that this program does not offer" in said
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.AVI", "notes.txt", "._b.mp4", "c.of.mkv"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    options = parse(["-fdir", str(tmp_path), "-f", "x.mp4", "-of", "y"], command="", description="")
+    assert [video.name for video in options.f] == ["x.mp4", "a.AVI", "b.mp4", "c.of.mkv"]
+    assert options.of == ["y", "a", "b", "c.of"]
+
+
+def test_a_folder_of_pictures_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frame_1.png").touch()
+    said = refusal(["-fdir", str(tmp_path)], capsys)
+    assert f"none of the 1 files in {tmp_path} is a video by its name" in said
+
+
+def test_a_csv_that_cannot_be_written_has_its_line_and_costs_no_other(
+    asset: Asset, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken.csv").mkdir()
+    clip = asset("neutral_then_smiling")
+    inputs = ["-f", clip, "-of", "taken", "-f", clip, "-of", "free"]
+    done = command(tmp_path, model, *inputs, "-fps", 1)
+    assert done.code == 3
+    assert done.stderr == f"{clip}: {tmp_path}/taken.csv cannot be written: Is a directory\n"
+    assert done.table("free").height == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["free.csv", "taken.csv"]
