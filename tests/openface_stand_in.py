@@ -136,7 +136,11 @@ def extract(video: str, folder: str, name: str, options: list[str]) -> None:
         if "unfinished" in Path(video).name:
             raise Died
         n_rows = len(csv.read_text().splitlines()) - 1
-        csv.write_text(text(n_rows=n_rows, options=groups))
+        written = text(n_rows=n_rows, options=groups)
+        is_cut = "cut" in Path(video).name  # as by a full disk, which OpenFace does not notice
+        csv.write_text(written[:-31] if is_cut else written)
+        if is_cut and "killed" in Path(video).name:
+            raise Died
 
 
 def die(video: str) -> None:

@@ -199,6 +199,15 @@ def _ends(pid: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("name", ["cut.mp4", "cut_killed.mp4"])
+def test_a_csv_that_breaks_off_in_its_last_line_fails_alone(tmp_path: Path, name: str) -> None:
+    results = extract(tmp_path, "a.mp4", name, "b.mp4")
+    cut = results.pop(name.removesuffix(".mp4"))
+    assert statuses(results) == {"a": "ok", "b": "ok"}
+    assert cut.status == "failed"
+    assert ("1 of 20 rows are damaged" if name == "cut.mp4" else "signal 9") in cut.reason
+
+
 def test_too_few_rows_are_a_part(tmp_path: Path) -> None:
     (result,) = extract(tmp_path, "half.mp4").values()
     assert result.status == "partial"

@@ -157,10 +157,50 @@ def test_a_file_that_is_not_whole_is_an_error(
         read(tmp_path, content)
 
 
-@pytest.mark.parametrize("content", ["", "frame\n1,2,3\n"])
+@pytest.mark.parametrize("content", ["", "frame\n1,2,3\n", "frame, frame\n1, 2\n"])
 def test_what_is_no_csv_is_an_error(tmp_path: Path, content: str) -> None:
     with pytest.raises(CSVError, match=r"openface\.csv"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize("n_lost", [5, 6, 31, 1000])
+def test_a_file_that_breaks_off_in_its_last_line_is_an_error(tmp_path: Path, n_lost: int) -> None:
+    content = openface.text(n_rows=4)[:-n_lost]
+    assert content.count("\n") == 4
+    with pytest.raises(CSVError, match=r"1 of 4 rows are damaged, the first in line 5"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n2, ", "\n2.5, "),
+        ("\n2, ", "\ninf, "),
+        ("\n2, ", "\n1e30, "),
+        ("0.040", "-nan(ind)"),
+        ("0.040", "nan"),
+        ("0.040, 0.98, 1", "0.040, 0.98, 2"),
+        ("0.040, 0.98, 1", "0.040, 0.98, nan"),
+    ],
+)
+def test_a_row_that_does_not_tell_what_it_is_of_is_an_error(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    with pytest.raises(CSVError, match=r"1 of 20 rows are damaged, the first in line 3"):
+        read(tmp_path, openface.text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize("confidence", ["-nan(ind)", "nan", "inf", "7"])
+def test_a_confidence_that_cannot_be_is_none(tmp_path: Path, confidence: str) -> None:
+    table = read(tmp_path, openface.text(n_rows=2).replace("0.98", confidence, 1))
+    assert table["success"].to_list() == [False, True]
+    assert table["confidence"].to_list() == pytest.approx([0, 0.98])
+
+
+def test_decimal_commas_are_an_error_that_says_so(tmp_path: Path) -> None:
+    header, rows = openface.text().split("\n", 1)
+    with pytest.raises(CSVError, match=r"more cells than .* decimal commas.*LC_ALL=C"):
+        read(tmp_path, f"{header}\n{rows.replace('.', ',')}")
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
