@@ -208,6 +208,19 @@ def test_a_csv_that_breaks_off_in_its_last_line_fails_alone(tmp_path: Path, name
     assert ("1 of 20 rows are damaged" if name == "cut.mp4" else "signal 9") in cut.reason
 
 
+def test_a_crash_at_a_video_that_does_not_decode_costs_only_that(tmp_path: Path) -> None:
+    path = video(tmp_path, "dies.avi")
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.pos is not None]
+    content = bytearray(path.read_bytes())
+    for position, size in packets:
+        content[position + 8 : position + 8 + size] = bytes(size)
+    path.write_bytes(content)
+    results = extract(tmp_path, "dies.avi", "b.mp4")
+    assert statuses(results) == {"dies": "failed", "b": "ok"}
+    assert "exit code 5" in results["dies"].reason
+
+
 def test_too_few_rows_are_a_part(tmp_path: Path) -> None:
     (result,) = extract(tmp_path, "half.mp4").values()
     assert result.status == "partial"
