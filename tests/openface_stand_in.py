@@ -90,6 +90,7 @@ def row(index: int, names: list[str], *, version: int = 2, raw: bool = False) ->
 def text(*, version: int = 2, n_rows: int = N_ROWS, options: list[str] | None = None) -> str:
     """A finished CSV."""
     names = [name for group in options or GROUPS for name in GROUPS[group]]
+    names = [name for name in names if version > 1 or name not in (*ANGLES, *EYES)]
     lines = [header(names, version=version)]
     lines += [row(i, names, version=version) for i in range(n_rows)]
     return "\n".join(lines) + "\n"
@@ -135,7 +136,11 @@ def extract(video: str, folder: str, name: str, options: list[str]) -> None:
         if "unfinished" in Path(video).name:
             raise Died
         n_rows = len(csv.read_text().splitlines()) - 1
-        csv.write_text(text(n_rows=n_rows, options=groups))
+        written = text(n_rows=n_rows, options=groups)
+        is_cut = "cut" in Path(video).name  # as by a full disk, which OpenFace does not notice
+        csv.write_text(written[:-31] if is_cut else written)
+        if is_cut and "killed" in Path(video).name:
+            raise Died
 
 
 def die(video: str) -> None:
@@ -170,7 +175,9 @@ def main(arguments: list[str]) -> int:
             say(f"Failed to open the video file at location: {video}")
             break
         say("Device or file opened")
-        name = Path(take(arguments, "-of") or video).stem  # which goes no further than this video
+        of = take(arguments, "-of") or video
+        # Neither goes further than this video. -appends: as programs of others do.
+        name = of if "-appends" in arguments else Path(of).stem
         try:
             extract(video, folder, name, arguments)
         except Died:

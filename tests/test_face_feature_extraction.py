@@ -13,6 +13,7 @@ import pytest
 
 from pipeline_lib.core.schema import AU_INTENSITIES, GAZE_VECTORS, LANDMARKS
 from pipeline_lib.face import feature_extraction, landmarker
+from pipeline_lib.face.command_line import parse
 from pipeline_lib.face.landmarker import SetupError, check_libraries
 from pipeline_lib.face.openface_csv import GROUPS, read_csv
 from pipeline_lib.video.decode import frame_times
@@ -109,6 +110,42 @@ def test_gaze_and_pose_lie_near_real_openface(
     assert all(correlation(table, reference, f"pose_T{axis}") > 0.9 for axis in "xy")
 
 
+def eyes(table: pl.DataFrame, axes: str = "xy") -> Floats:
+    """Landmarks (n_frames, 56, n_axes) of both eyes."""
+    columns = [[series(table, f"eye_lmk_{axis}_{i}") for i in range(56)] for axis in axes]
+    return np.array(columns).T
+
+
+def test_eye_landmarks_are_those_of_real_openface(
+    asset: Asset, whole: Extraction, reference: pl.DataFrame
+) -> None:
+    table = pl.read_csv(whole.folder / f"{asset('neutral_then_smiling').stem}.csv")
+    found, expected = (eyes(t).reshape(-1, 2, 28, 2) for t in (table, reference))
+    irises = found[:, :, :8].mean(axis=2) - expected[:, :, :8].mean(axis=2)
+    assert np.linalg.norm(irises, axis=-1).mean(axis=0).max() < 3  # px; the irises are 14 wide
+    for part in (slice(8), slice(8, 20), slice(20, 28)):  # iris, lids, pupil
+        ours, theirs = (
+            (x[:, :, part] - x[:, :, part].mean(axis=2, keepdims=True)).mean(axis=0)
+            for x in (found, expected)
+        )
+        distances = np.linalg.norm(ours[:, :, None] - theirs[:, None], axis=-1)
+        assert (distances.argmin(axis=2) == np.arange(ours.shape[1])).all()
+        assert distances.diagonal(axis1=1, axis2=2).mean() < 1.5  # px
+
+
+def test_eye_landmarks_in_mm_are_seen_where_those_in_px_are(
+    asset: Asset, whole: Extraction
+) -> None:
+    table = pl.read_csv(whole.folder / f"{asset('neutral_then_smiling').stem}.csv")
+    space, focal = eyes(table, "XYZ"), (500 + 500 * 360 / 480) / 2  # of 640x360 px
+    seen = focal * space[..., :2] / space[..., 2:] + [320, 180]
+    assert abs(seen - eyes(table)).max() < 0.2  # one decimal is written
+    near = space[..., 2] - series(table, "pose_Tz")[:, None]
+    assert abs(near).max() < 25  # mm, of the middle of the face
+    radius = np.linalg.norm(space[:, 0] - space[:, 4], axis=-1).mean() / 2
+    assert radius == pytest.approx(6, abs=0.5)  # mm, of a human iris
+
+
 def test_landmarks_lie_where_they_belong(asset: Asset, whole: Extraction) -> None:
     row = whole.table(asset("neutral_then_smiling").stem).row(0, named=True)
     x = np.array([row[name] for name in LANDMARKS[:68]])
@@ -143,6 +180,9 @@ def test_a_face_that_leaves_is_lost_from_then_on(batch: Extraction) -> None:
     assert all(success[:5])
     assert not any(success[-10:])
     assert not batch.table("no_face")["success"].any()
+    written = pl.read_csv(batch.folder / "face_leaves.csv")
+    assert (eyes(written)[written["success"] == 1] != 0).all()
+    assert (eyes(written, "xyXYZ")[written["success"] == 0] == 0).all()
 
 
 def test_a_result_does_not_depend_on_what_was_read_before(
@@ -200,13 +240,65 @@ def test_a_missing_system_library_is_named_with_its_package(
         (["-q"], "-f"),
         (["-f", "a.mp4", "-of", "a", "-of", "b"], "2 -of for 1 -f"),
         (["-f", "a.mp4", "-fps", "0"], "-fps is 0.0"),
-        (["-f", "a.mp4", "-hogalign"], "-hogalign"),
+        (["-f", "d1/v.mp4", "-f", "d2/v.avi"], "d1/v.mp4 and d2/v.avi would both write v.csv"),
+        (["-f", "a", "-f", "b", "-of", "x.csv", "-of", "./x"], "a and b would both write x.csv"),
+        (["-f", "a.mp4", "-unknown"], "unrecognized arguments: -unknown"),
+        (["-fdir", "nowhere"], "nowhere: No such file or directory"),
     ],
 )
 def test_wrong_usage_ends_with_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert message in refusal(arguments, capsys)
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
         feature_extraction.main(arguments)
     assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [[], ["112"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("-3Dfp", "-pdmparams", "-hogalign", "-simalign", "-tracked", "-simsize", "-nomask"),
+        *("-mloc", "-au_static", "-wild", "-fx"),
+    ],
+)
+def test_an_option_of_openface_that_is_not_offered_is_named(
+    option: str, value: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal([option, *value, "-f", "a.mp4"], capsys)
+    assert f"{option} is an option of OpenFace that this program does not offer" in said
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.AVI", "notes.txt", "._b.mp4", "c.of.mkv"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    options = parse(["-fdir", str(tmp_path), "-f", "x.mp4", "-of", "y"], command="", description="")
+    assert [video.name for video in options.f] == ["x.mp4", "a.AVI", "b.mp4", "c.of.mkv"]
+    assert options.of == ["y", "a", "b", "c.of"]
+
+
+def test_a_folder_of_pictures_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frame_1.png").touch()
+    said = refusal(["-fdir", str(tmp_path)], capsys)
+    assert f"none of the 1 files in {tmp_path} is a video by its name" in said
+
+
+def test_a_csv_that_cannot_be_written_has_its_line_and_costs_no_other(
+    asset: Asset, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken.csv").mkdir()
+    clip = asset("neutral_then_smiling")
+    inputs = ["-f", clip, "-of", "taken", "-f", clip, "-of", "free"]
+    done = command(tmp_path, model, *inputs, "-fps", 1)
+    assert done.code == 3
+    assert done.stderr == f"{clip}: {tmp_path}/taken.csv cannot be written: Is a directory\n"
+    assert done.table("free").height == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["free.csv", "taken.csv"]

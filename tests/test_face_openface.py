@@ -138,6 +138,17 @@ def test_any_file_name_goes(tmp_path: Path, name: str) -> None:
     assert statuses(results) == {"P1.02_t-1": "ok", "P1.02_t-2": "ok"}
 
 
+@pytest.mark.parametrize("options", ["-q", "-q -appends"])
+def test_a_program_may_take_a_name_with_or_without_its_suffix(tmp_path: Path, options: str) -> None:
+    """OpenFace cuts off what follows the last dot; others put .csv behind whatever they get."""
+    video(tmp_path, "a.mp4")
+    names = ["plain", "P1.02_t-1", "P1.02_t-2"]
+    recordings = [{"recording_id": name, "video": "a.mp4"} for name in names]
+    openface = PARAMS.model_copy(update={"options": options})
+    results = dict(extract_batch(recordings, root=tmp_path, openface=openface))
+    assert statuses(results) == dict.fromkeys(names, "ok")
+
+
 def test_results_come_while_the_program_runs(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "dies_hangs.mp4"):
         video(tmp_path, name)
@@ -186,6 +197,28 @@ def _ends(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+@pytest.mark.parametrize("name", ["cut.mp4", "cut_killed.mp4"])
+def test_a_csv_that_breaks_off_in_its_last_line_fails_alone(tmp_path: Path, name: str) -> None:
+    results = extract(tmp_path, "a.mp4", name, "b.mp4")
+    cut = results.pop(name.removesuffix(".mp4"))
+    assert statuses(results) == {"a": "ok", "b": "ok"}
+    assert cut.status == "failed"
+    assert ("1 of 20 rows are damaged" if name == "cut.mp4" else "signal 9") in cut.reason
+
+
+def test_a_crash_at_a_video_that_does_not_decode_costs_only_that(tmp_path: Path) -> None:
+    path = video(tmp_path, "dies.avi")
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.pos is not None]
+    content = bytearray(path.read_bytes())
+    for position, size in packets:
+        content[position + 8 : position + 8 + size] = bytes(size)
+    path.write_bytes(content)
+    results = extract(tmp_path, "dies.avi", "b.mp4")
+    assert statuses(results) == {"dies": "failed", "b": "ok"}
+    assert "exit code 5" in results["dies"].reason
 
 
 def test_too_few_rows_are_a_part(tmp_path: Path) -> None:

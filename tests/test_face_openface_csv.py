@@ -1,11 +1,13 @@
 """OpenFace's CSV is read as each of its versions writes it, and written as version 2.2 does."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipeline_lib.core.schema import GAZE_ANGLES
 from pipeline_lib.face.openface_csv import (
     GROUPS,
     MEASUREMENTS,
@@ -17,6 +19,8 @@ from pipeline_lib.face.openface_csv import (
 )
 from tests import openface_stand_in as openface
 
+REFERENCE = Path(__file__).with_name("openface_2_neutral_then_smiling.csv")  # -pose -aus -gaze
+
 
 def read(tmp_path: Path, content: str) -> pl.DataFrame:
     path = tmp_path / "openface.csv"
@@ -24,13 +28,32 @@ def read(tmp_path: Path, content: str) -> pl.DataFrame:
     return read_csv(path)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_each_version_is_read(tmp_path: Path, version: int) -> None:
+@pytest.mark.parametrize(("version", "angle"), [(1, math.atan2(0.25, -0.25)), (2, 0.125)])
+def test_each_version_is_read(tmp_path: Path, version: int, angle: float) -> None:
     table = read(tmp_path, openface.text(version=version))
     assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
     assert table["frame"].to_list() == list(range(1, openface.N_ROWS + 1))
     assert table["AU12_r"][0] == table["x_67"][0] == 1.5
-    assert table["gaze_angle_x"][0] == 0.125
+    assert table["gaze_angle_x"][0] == pytest.approx(angle)
+
+
+def test_angles_of_gaze_that_version_1_does_not_write_are_as_version_2_has_them(
+    tmp_path: Path,
+) -> None:
+    expected = read_csv(REFERENCE, groups=["-gaze"])
+    path = tmp_path / "version_1.csv"
+    whole = pl.read_csv(REFERENCE, infer_schema=False)
+    whole.select(pl.exclude(r"^.*(face_id|gaze_angle_|eye_lmk_).*$")).write_csv(path)
+    assert path.read_text().startswith("frame, timestamp, confidence, success, gaze_0_x, ")
+    found = read_csv(path, groups=["-gaze"])
+    for name in GAZE_ANGLES:  # which have three decimals
+        assert (found[name] - expected[name]).abs().max() < 0.0006
+    assert found.drop(GAZE_ANGLES).equals(expected.drop(GAZE_ANGLES))
+
+
+def test_one_angle_of_gaze_alone_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(CSVError, match=r"1 of 8 columns of -gaze are missing \(gaze_angle_y"):
+        read(tmp_path, openface.text().replace("gaze_angle_y", "gaze_y"))
 
 
 def test_spaces_make_no_difference(tmp_path: Path) -> None:
@@ -79,7 +102,7 @@ def test_a_value_that_cannot_be_is_no_success(tmp_path: Path, column: str, value
 
 def test_the_stand_in_writes_as_the_real_one() -> None:
     """Column by column: order, separator and decimals of real OpenFace 2.2."""
-    real = Path(__file__).with_name("openface_2_neutral_then_smiling.csv").read_text().splitlines()
+    real = REFERENCE.read_text().splitlines()
     ours = openface.text(n_rows=1).splitlines()
     names, written = ours[0].split(", "), ours[1].split(", ")
     picked = [name for name in names if name in real[0].split(", ")]
@@ -134,10 +157,50 @@ def test_a_file_that_is_not_whole_is_an_error(
         read(tmp_path, content)
 
 
-@pytest.mark.parametrize("content", ["", "frame\n1,2,3\n"])
+@pytest.mark.parametrize("content", ["", "frame\n1,2,3\n", "frame, frame\n1, 2\n"])
 def test_what_is_no_csv_is_an_error(tmp_path: Path, content: str) -> None:
     with pytest.raises(CSVError, match=r"openface\.csv"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize("n_lost", [5, 6, 31, 1000])
+def test_a_file_that_breaks_off_in_its_last_line_is_an_error(tmp_path: Path, n_lost: int) -> None:
+    content = openface.text(n_rows=4)[:-n_lost]
+    assert content.count("\n") == 4
+    with pytest.raises(CSVError, match=r"1 of 4 rows are damaged, the first in line 5"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n2, ", "\n2.5, "),
+        ("\n2, ", "\ninf, "),
+        ("\n2, ", "\n1e30, "),
+        ("0.040", "-nan(ind)"),
+        ("0.040", "nan"),
+        ("0.040, 0.98, 1", "0.040, 0.98, 2"),
+        ("0.040, 0.98, 1", "0.040, 0.98, nan"),
+    ],
+)
+def test_a_row_that_does_not_tell_what_it_is_of_is_an_error(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    with pytest.raises(CSVError, match=r"1 of 20 rows are damaged, the first in line 3"):
+        read(tmp_path, openface.text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize("confidence", ["-nan(ind)", "nan", "inf", "7"])
+def test_a_confidence_that_cannot_be_is_none(tmp_path: Path, confidence: str) -> None:
+    table = read(tmp_path, openface.text(n_rows=2).replace("0.98", confidence, 1))
+    assert table["success"].to_list() == [False, True]
+    assert table["confidence"].to_list() == pytest.approx([0, 0.98])
+
+
+def test_decimal_commas_are_an_error_that_says_so(tmp_path: Path) -> None:
+    header, rows = openface.text().split("\n", 1)
+    with pytest.raises(CSVError, match=r"more cells than .* decimal commas.*LC_ALL=C"):
+        read(tmp_path, f"{header}\n{rows.replace('.', ',')}")
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -146,6 +209,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "written.csv"
     write_csv([found | {"pose_Rx": -0.125}, lost], path, options=GROUPS)
     table = read_csv(path)
+    assert table.columns == ["frame", "timestamp", "confidence", "success", *MEASUREMENTS]
     assert table["AU12_r"].to_list() == [2.25, None]
     assert table["pose_Rx"].to_list() == [-0.125, None]
     assert table["timestamp"].to_list() == [0.0, 0.04]
@@ -155,9 +219,12 @@ def test_columns_are_openfaces_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "written.csv"
     write_csv([], path, options=GROUPS)
     written = path.read_text().strip().split(",")
-    known = set(written)
-    theirs = openface.header(openface.MEASUREMENTS, version=2).split(", ")
-    assert written == [name for name in theirs if name in known]
+    groups = [
+        name for group in openface.GROUPS if group in GROUPS for name in openface.GROUPS[group]
+    ]
+    assert written == openface.header(groups, version=2).split(", ")
+    write_csv([], path, options=["-pose", "-aus", "-gaze"])
+    assert path.read_text().strip().split(",") == REFERENCE.read_text().split("\n")[0].split(", ")
     write_csv([], path, options=["-aus"])
     assert path.read_text().strip().split(",") == [*written[:5], *written[-35:]]
 

@@ -100,6 +100,22 @@ def test_what_is_wrong_is_told(
     assert not (folder / f"not_{mode}.csv").exists()
 
 
+def test_a_csv_that_cannot_be_written_has_its_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken.csv").mkdir()
+    arguments = ["-pyfaceau", str(program(folder)), "-f", str(CLIP), "-of", "taken", "-q"]
+    assert pyfaceau.main([*arguments, "-fps", "1", "-out_dir", str(tmp_path)]) == 3
+    assert f"{tmp_path}/taken.csv cannot be written: Is a directory" in capsys.readouterr().err
+
+
+def test_a_folder_of_videos_is_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to(CLIP)
+    arguments = ["-pyfaceau", str(program(folder)), "-fdir", str(tmp_path), "-q", "-fps", "1"]
+    assert pyfaceau.main([*arguments, f"-out_dir={tmp_path}"]) == 0
+    assert read_csv(tmp_path / "a.csv").height == 3
+
+
 def test_a_missing_program_is_told_before_any_work(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,13 +1,15 @@
 """The embedded extractor: OpenFace 2.2's command line and CSV, on MediaPipe's face landmarker.
 
     python -m pipeline_lib.face.feature_extraction -f VIDEO [-f VIDEO ...] -out_dir DIR
+    python -m pipeline_lib.face.feature_extraction -fdir FOLDER_OF_VIDEOS -out_dir DIR
 
 Exit codes: 0 every CSV is written; 1 it cannot start (model or system library missing); 2 wrong
-usage; 3 some inputs failed, each with a line on standard error, and the others are written.
+usage, two inputs with one name among it; 3 some inputs failed, since they cannot be read or their
+CSV cannot be written, each with a line on standard error, and the others are written.
 """
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +19,8 @@ import numpy.typing as npt
 from pipeline_lib.core import paths
 from pipeline_lib.core.schema import GAZE_ANGLES, GAZE_VECTORS, LANDMARKS, POSE
 from pipeline_lib.face import gaze, pose
+from pipeline_lib.face.command_line import parse
+from pipeline_lib.face.eyes import eye_landmarks
 from pipeline_lib.face.landmarker import (
     DetectionError,
     Face,
@@ -25,7 +29,7 @@ from pipeline_lib.face.landmarker import (
     face_tracker,
 )
 from pipeline_lib.face.landmarks import ibug68
-from pipeline_lib.face.openface_csv import GROUPS, write_csv
+from pipeline_lib.face.openface_csv import EYE_LANDMARKS, write_csv
 from pipeline_lib.face.second_pass import with_action_units
 from pipeline_lib.face.tracking import Follower, follower
 from pipeline_lib.video.decode import VideoError, at_rate, packet_times, read_frames
@@ -39,7 +43,7 @@ WRITTEN, NO_SETUP, SOME_FAILED = 0, 1, 3  # exit codes; 2 is argparse's
 
 def main(arguments: Sequence[str]) -> int:
     """Extract every input; returns the exit code."""
-    options = parse(arguments)
+    options = parse(arguments, command=COMMAND, description=__doc__)
     try:
         options.out_dir.mkdir(parents=True, exist_ok=True)
         check_libraries()
@@ -59,8 +63,8 @@ def main(arguments: Sequence[str]) -> int:
     return SOME_FAILED if n_failed else WRITTEN
 
 
-def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) -> str:
-    """Write a video's CSV; returns what is wrong with the video, "" if nothing."""
+def extract(video: Path, csv: Path, model: Path, options: Namespace) -> str:
+    """Write a video's CSV; returns what is wrong with the video or its CSV, "" if nothing."""
     try:
         with follower(model, quiet=options.q) as follow:
             frames = measure(video, follow, fps=options.fps)
@@ -69,6 +73,8 @@ def extract(video: Path, csv: Path, model: Path, options: argparse.Namespace) ->
         return str(error)
     except DetectionError as error:
         return f"{video}: {error}"
+    except OSError as error:  # a full disk, no permission, a folder of that name
+        return f"{video}: {csv} cannot be written: {error.strerror or error}"
     return ""
 
 
@@ -114,43 +120,21 @@ def describe(
     landmarks = ibug68(face.points)
     translation = pose.translation(face.transform, landmarks, width=width, height=height)
     directions = eyes @ rotation.T
+    in_picture = eye_landmarks(face.points)
+    in_space = pose.in_camera(in_picture, landmarks, translation[2], width=width, height=height)
     return {
         **dict(zip(GAZE_VECTORS, directions.ravel(), strict=True)),
         **dict(zip(GAZE_ANGLES, gaze.angles(directions), strict=True)),
+        **_eye_columns(in_picture, in_space),
         **dict(zip(POSE, (*translation, *pose.euler_angles(rotation)), strict=True)),
         **dict(zip(LANDMARKS, landmarks[:, :2].T.ravel(), strict=True)),
     }
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command line; the names in `of` are as many as the videos in `f`, without suffix."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {COMMAND}",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        add_help=False,
-    )
-    parser.add_argument("--help", action="help")  # -h would swallow OpenFace's -hogalign
-    parser.add_argument("-f", type=Path, action="append", required=True, help="a video; repeatable")
-    parser.add_argument("-of", action="append", default=[], help="name of its CSV, in order")
-    parser.add_argument("-out_dir", type=Path, default=Path("processed"))
-    parser.add_argument("-q", action="store_true", help="quiet")
-    parser.add_argument("-fps", type=float, help="Hz, read only the frames nearest to this rate")
-    parser.add_argument("-model", type=Path, help="face_landmarker.task")
-    for group, columns in GROUPS.items():
-        parser.add_argument(
-            group, dest="groups", action="append_const", const=group, help=f"{columns[0]}, ..."
-        )
-    options = parser.parse_args(arguments)
-    if len(options.of) > len(options.f):
-        parser.error(f"{len(options.of)} -of for {len(options.f)} -f")
-    if options.fps is not None and not options.fps > 0:
-        parser.error(f"-fps is {options.fps}, not above 0")
-    options.groups = options.groups or list(GROUPS)
-    names = [name.removesuffix(".csv") for name in options.of]
-    options.of = names + [video.stem for video in options.f[len(names) :]]
-    return options
+def _eye_columns(in_picture: Floats, in_space: Floats) -> dict[str, float]:
+    """Columns of the eyes' landmarks, of (56, n_axes) in px and (56, 3) in mm."""
+    axes = np.vstack([in_picture[:, :2].T, in_space.T])
+    return dict(zip(EYE_LANDMARKS, axes.ravel().tolist(), strict=True))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,20 @@ def focal_length(*, width: int, height: int) -> float:
     return (500 * width / 640 + 500 * height / 480) / 2
 
 
+def in_camera(points: Floats, face: Floats, depth: float, *, width: int, height: int) -> Floats:
+    """Places (n, 3) in mm of points (n, 3) in px of the picture, in the camera's axes.
+
+    face          : (n_landmarks, 3), px, landmarks whose middle lies at the depth
+    depth         : mm, as that of `translation`
+    width, height : of the picture, px
+
+    Before and behind that depth lies what MediaPipe's z says, which is in px as x and y are.
+    """
+    focal = focal_length(width=width, height=height)
+    z = depth * (1 + (points[:, 2:] - face[:, 2].mean()) / focal)
+    return np.hstack([(points[:, :2] - np.array([width, height]) / 2) * z / focal, z])
+
+
 def translation(transform: Floats, landmarks: Floats, *, width: int, height: int) -> Floats:
     """Position of the middle of the 68 landmarks in mm: OpenFace's pose_T.
 

@@ -88,8 +88,7 @@ def _run_once(
 
 
 def _start(jobs: Sequence[Job], program: Program, out: Path, log: Path) -> subprocess.Popen[bytes]:
-    # With the suffix, since OpenFace takes what follows a dot in a name for one.
-    files = [x for job in jobs for x in ("-f", program.path(job.video), "-of", f"{job.name}.csv")]
+    files = [x for job in jobs for x in ("-f", program.path(job.video), "-of", _of(job))]
     root = str(Path(__file__).parents[2])  # so that `python -m pipeline_lib...` is found anywhere
     known = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Where util-linux is, the program also dies with this process, even if that is killed by -9.
@@ -149,8 +148,18 @@ def _why_not_started(program: Program, problem: str, log: Path) -> str:
     return "\n".join(lines)
 
 
+def _of(job: Job) -> str:
+    """What to call a job's CSV: without suffix, which some programs add to whatever they get.
+
+    A name with a dot has it, since OpenFace takes what follows the last dot for one.
+    """
+    return f"{job.name}.csv" if "." in job.name else job.name
+
+
 def _csv(out: Path, job: Job) -> Path:
-    return out / f"{job.name}.csv"
+    """Where a job's CSV is, or will be."""
+    usual, doubled = out / f"{job.name}.csv", out / f"{_of(job)}.csv"
+    return doubled if doubled.exists() and not usual.exists() else usual
 
 
 def _said(log: Path, job: Job | None = None, program: Program | None = None) -> str:

@@ -27,6 +27,7 @@ import polars as pl
 from pipeline_lib.core.schema import AU_INTENSITIES
 from pipeline_lib.core.tables import atomic_write
 from pipeline_lib.face import feature_extraction
+from pipeline_lib.face.command_line import parse
 from pipeline_lib.face.feature_extraction import NO_SETUP, SOME_FAILED, WRITTEN
 from pipeline_lib.face.landmarker import SetupError
 from pipeline_lib.face.openface_csv import CSVError
@@ -49,15 +50,23 @@ def main(arguments: Sequence[str]) -> int:
     own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     own.add_argument("-pyfaceau", default="pyfaceau")
     known, rest = own.parse_known_args(arguments)
-    options = feature_extraction.parse(rest)
+    options = parse(rest, command=COMMAND, description=__doc__)
     if shutil.which(known.pyfaceau) is None:
         sys.stderr.write(f"{known.pyfaceau}: no such program; {INSTALL}\n")
         return NO_SETUP
+    try:
+        options.out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return NO_SETUP
     codes = []
-    options.out_dir.mkdir(parents=True, exist_ok=True)
     for video, name in zip(options.f, options.of, strict=True):
         csv = options.out_dir / f"{name}.csv"
-        codes.append(extract(video, csv, known.pyfaceau, _shared(rest)))
+        try:
+            codes.append(extract(video, csv, known.pyfaceau, _shared(options)))
+        except OSError as error:  # a full disk, no permission, a folder of that name
+            sys.stderr.write(f"{video}: {csv} cannot be written: {error.strerror or error}\n")
+            codes.append(SOME_FAILED)
         if codes[-1] == NO_SETUP:
             return NO_SETUP
     return SOME_FAILED if any(codes) else WRITTEN
@@ -146,11 +155,11 @@ def merge(embedded: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     ).select(embedded.columns)
 
 
-def _shared(arguments: Sequence[str]) -> list[str]:
-    """The options that hold for every input."""
-    each = ("-f", "-of", "-out_dir")
-    pairs = zip(["", *arguments], arguments, strict=False)
-    return [word for before, word in pairs if word not in each and before not in each]
+def _shared(options: argparse.Namespace) -> list[str]:
+    """The embedded extractor's options that hold for every input."""
+    rate = [] if options.fps is None else ["-fps", str(options.fps)]
+    model = [] if options.model is None else ["-model", str(options.model)]
+    return [*options.groups, *rate, *model, *(["-q"] if options.q else [])]
 
 
 if __name__ == "__main__":

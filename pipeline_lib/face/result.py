@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline_lib.core.schema import OPENFACE, validate
-from pipeline_lib.face.openface_csv import CSVError, is_postprocessed, read_csv
+from pipeline_lib.face.openface_csv import is_postprocessed, read_csv
 from pipeline_lib.incremental import Result
 from pipeline_lib.params import OpenFace
 from pipeline_lib.recordings import RecordingError
@@ -58,10 +58,10 @@ def is_complete(video: Path, csv: Path, *, fps: float | None) -> bool:
     """Whether a CSV that its program left behind is all that it would have become."""
     try:
         rows = read_csv(csv)
-    except CSVError:
+        agrees = partial(_agrees, rows=rows, fps=fps, announced=None)
+        n_expected = len(_frames_read(reconciled_times(video, agrees), fps))
+    except RecordingError:  # a damaged CSV, or a video that does not decode
         return False
-    agrees = partial(_agrees, rows=rows, fps=fps, announced=None)
-    n_expected = len(_frames_read(reconciled_times(video, agrees), fps))
     return rows.height == n_expected and is_postprocessed(csv)
 
 

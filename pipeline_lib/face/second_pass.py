@@ -16,14 +16,14 @@ from pipeline_lib.core.schema import AU_INTENSITIES, AU_PRESENCES
 from pipeline_lib.face.action_units import COEFFICIENTS, N_SOURCES, UNITS, measures
 from pipeline_lib.face.landmarker import Face
 from pipeline_lib.face.neutral import score
-from pipeline_lib.face.openface_csv import KEYS, MEASUREMENTS
+from pipeline_lib.face.openface_csv import KEYS, WRITTEN
 
 Row = Mapping[str, float]
 Floats = npt.NDArray[np.float64]
 
 BATCH = 256  # faces measured at once, which takes a fifth of the time that one by one does
 
-_COLUMNS = [n for n in (*KEYS, *MEASUREMENTS) if n not in {*AU_INTENSITIES, *AU_PRESENCES}]
+_COLUMNS = [*KEYS, *(name for group in WRITTEN if group != "-aus" for name in WRITTEN[group])]
 _ROW_BYTES = 8 * len(_COLUMNS)
 _UNITS = list(UNITS)
 _WITH_INTENSITY = [_UNITS.index(name[2:4]) for name in AU_INTENSITIES]  # 28 has a presence only
