@@ -1,5 +1,6 @@
 """Filters against tones, against NeuroKit2 and SciPy, and on a real recording."""
 
+import math
 from pathlib import Path
 
 import neurokit2 as nk
@@ -60,6 +61,13 @@ RATIOS = [4.0, 32.0, 64.0, 100.0, 127.997, 500.0, 1000.0]
 def test_a_constant_stays_that_constant(source):
     resampled = filters.resample(np.full(int(20 * source), 1e5 + 0.1), source, to=RATE)
     np.testing.assert_array_equal(resampled, 1e5 + 0.1)
+
+
+@pytest.mark.parametrize("source", RATIOS)
+def test_too_short_to_resample_is_no_crash(source):
+    single = filters.resample(np.array([5.0]), source, to=RATE)
+    np.testing.assert_array_equal(single, np.full(math.ceil(RATE / source), 5.0))
+    assert filters.resample(np.array([]), source, to=RATE).size == 0
 
 
 @pytest.mark.parametrize("source", RATIOS)
@@ -157,6 +165,12 @@ def test_impossible_bands_are_errors_with_values(low, high, message):
 def test_mains_above_nyquist_names_the_key(function):
     with pytest.raises(ValueError, match=r"mains_frequency = 60 Hz .*Nyquist = 50 Hz"):
         function(tone(5.0, rate=100.0), 100.0, mains=60.0)
+
+
+def test_a_rate_in_khz_does_not_fill_the_memory():
+    x = RNG.normal(size=1_000_000)
+    with pytest.raises(RecordingError, match=r"ECG: 1000000 samples at 0\.5 Hz last 556 h"):
+        filters.filter_signal(Signal("ECG", "mV", 0.5, 0.0, x), physio=PHYSIO)
 
 
 def test_short_input_is_the_recordings_fault():

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 NOTCH_Q = 30.0  # mains_frequency / width at -3 dB: 1.7 Hz at 50 Hz
 LARGEST_FACTOR = 100_000  # of up- and down-sampling; odd rates are met to 1e-5, 1.6 ms in 155 s
+MAX_SAMPLES = 2**25  # of a channel at the rate to filter at: 73 h at 128 Hz, 256 MiB
 ROUNDING = 1e-6  # samples: a window that begins on a sample includes it
 
 
@@ -38,8 +39,10 @@ def resample(x: Floats, sampling_rate: float, *, to: float) -> Floats:
     offset or a slope makes no step there. A constant stays that constant.
     """
     ratio = Fraction(to / sampling_rate).limit_denominator(LARGEST_FACTOR)
-    if ratio == 1 or not x.size:
+    if ratio == 1:
         return x.copy()
+    if x.size < 2:  # of which SciPy divides by zero, and ends the process
+        return np.resize(x, ceil(x.size * ratio))
     up, down = ratio.numerator, ratio.denominator
     level = np.median(x)
     resampled: Floats = level + resample_poly(
@@ -130,9 +133,19 @@ def moving_average(x: Floats, sampling_rate: float, *, mains: float) -> Floats:
 
 
 def filter_signal(signal: Signal, *, physio: params.Physio) -> Signal:
-    """Resample and filter one channel as params.physio says; it stays in its unit."""
+    """Resample and filter one channel as params.physio says; it stays in its unit.
+
+    Raises RecordingError if it cannot be filtered, or would have more than MAX_SAMPLES.
+    """
     check_signal(signal)
     rate, band = physio.sampling_rate, getattr(physio, signal.channel)
+    seconds = signal.samples.size / signal.sampling_rate
+    if seconds * rate > MAX_SAMPLES:
+        raise RecordingError(
+            f"{signal.channel}: {signal.samples.size} samples at {signal.sampling_rate:g} Hz last "
+            f"{seconds / 3600:.0f} h, above {MAX_SAMPLES / rate / 3600:.0f} h at "
+            f"physio.sampling_rate = {rate:g} Hz; is the file's sampling rate in Hz?"
+        )
     x = resample(signal.samples, signal.sampling_rate, to=rate)
     try:
         x = butterworth(x, rate, low=band.low, high=band.high, order=band.order)
