@@ -37,6 +37,14 @@ def test_units_of_the_eda(tmp_path, units, eda_unit, samples, source):
     assert eda.source_unit == source
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n\n", ""])
+def test_blank_lines_at_the_end_are_no_samples(tmp_path, end):
+    write_physio(tmp_path, "ECG", [1, 2])
+    (path,) = tmp_path.rglob("*.tsv.gz")
+    path.write_bytes(gzip.compress(f"4\n5\n6{end}".encode()))
+    np.testing.assert_array_equal(signal(tmp_path).samples, [4, 5, 6])
+
+
 def test_unit_by_site_is_refused(tmp_path):
     write_physio(tmp_path, "EDA", [4, 5])
     with pytest.raises(DatasetError, match=r"datasets\.<name>\.eda_unit to null"):
