@@ -128,7 +128,6 @@ def _row(source: Source, reading: Reading, *, root: Path, synthetic: bool) -> di
 def _content(signals: Sequence[Signal]) -> str | None:
     digest = hashlib.sha256()
     for signal in signals:
-        head = (signal.channel, signal.unit, signal.sampling_rate, signal.start)
-        digest.update(" ".join(map(str, head)).encode())
+        digest.update(f"{signal.channel} {signal.unit} {signal.sampling_rate}".encode())
         digest.update(signal.samples.tobytes())
     return digest.hexdigest() if signals else None

@@ -50,7 +50,7 @@ SOURCES: Schema = {  # all that extraction needs: a new rating or threshold leav
     "audio": pl.String,  # path below the root, which may be the video's; null: none
     "audio_sha256": pl.String,
     "audio_start": pl.Float64,  # s, the first sample on the trial's axis
-    "signals_sha256": pl.String,  # of the recording's own samples and their start; null: none
+    "signals_sha256": pl.String,  # of the recording's own samples; null: none
     "duration": pl.Float64,  # s from stimulus onset; null if unknown
     "status": pl.String,  # ok | partial | failed | excluded
     "reason": pl.String,  # "" when ok
