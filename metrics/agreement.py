@@ -3,15 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
+from metrics import regression
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
 def pearson(a: Floats, b: Floats) -> float:
     """Correlation of two series (n,): whether they move together, at whatever level and scale."""
-    a, b = a - a.mean(), b - b.mean()
-    spread = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / spread) if spread > 0 else float("nan")
+    return float(regression.pearson(a, b))
 
 
 def icc(ratings: Floats) -> tuple[float, float]:

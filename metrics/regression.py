@@ -1,6 +1,7 @@
 """Scores of an estimated intensity: Pearson's correlation by class, and its mean over classes.
 
-A constant column, of labels or of scores, has no correlation: `pearson` gives NaN, as SciPy does.
+A constant column, of labels or of scores, has no correlation: `pearson` gives NaN, as SciPy does,
+and as well where it is constant but for rounding, which SciPy would take for scores.
 Where classes are averaged or resampled it counts as 0, that of a guess, because leaving it out
 would reward a system that gives up a class. Who averages says which classes those were.
 
@@ -23,14 +24,33 @@ N_MOMENTS = 6
 
 def pearson(y_true: Floats, y_score: Floats) -> Floats:
     """Pearson's correlation along the first axis: (n, ...) -> (...,); NaN of constant columns."""
-    constant = (np.ptp(y_true, axis=0) == 0) | (np.ptp(y_score, axis=0) == 0)
-    true, score = y_true - y_true.mean(axis=0), y_score - y_score.mean(axis=0)
+    undefined = is_constant(y_true) | is_constant(y_score)
     # Each by its largest: the square of a very small number would be 0.
+    true, score = _unit(y_true), _unit(y_score)
     with np.errstate(invalid="ignore"):
-        true, score = (x / np.abs(x).max(axis=0) for x in (true, score))
         found = (true * score).sum(axis=0) / np.sqrt((true**2).sum(axis=0) * (score**2).sum(axis=0))
-    defined: Floats = np.where(constant, np.nan, found)
+    defined: Floats = np.where(undefined, np.nan, found)
     return defined
+
+
+def is_constant(y: Floats) -> npt.NDArray[np.bool_]:
+    """Which columns are constant but for rounding, along the first axis: (n, ...) -> (...,)
+
+    So little is rounding of their level that SciPy's pearsonr warns of them.
+    """
+    mean = y.mean(axis=0)
+    spread = np.abs(y - mean).max(axis=0) * np.linalg.norm(_unit(y), axis=0)
+    close = spread < np.finfo(mean.dtype).eps ** 0.75 * np.abs(mean)
+    constant: npt.NDArray[np.bool_] = close | (np.ptp(y, axis=0) == 0)
+    return constant
+
+
+def _unit(y: Floats) -> Floats:
+    """Deviations from the mean along the first axis, at most 1; NaN if there are none."""
+    deviations = y - y.mean(axis=0)
+    with np.errstate(invalid="ignore"):
+        unit: Floats = deviations / np.abs(deviations).max(axis=0)
+    return unit
 
 
 def mean_pearson(y_true: Floats, y_score: Floats) -> float:
@@ -38,14 +58,23 @@ def mean_pearson(y_true: Floats, y_score: Floats) -> float:
     return float(np.nan_to_num(pearson(y_true, y_score)).mean())
 
 
-def moments(y_true: Floats, y_score: Floats, groups: npt.NDArray[np.str_]) -> Floats:
+def moments(
+    y_true: Floats,
+    y_score: Floats,
+    groups: npt.NDArray[np.str_],
+    *,
+    origin: float | Floats = ORIGIN,
+) -> Floats:
     """Number, sums, squares and product of labels and scores, of each group.
 
     y_true, y_score (n, n_targets), groups (n,) -> (n_targets, n_groups, 6), the groups in
     alphabetical order
+
+    origin : taken from the scores, (n_targets,): their mean, if they meet no other system's
     """
     names, of_row = np.unique(groups, return_inverse=True)
-    true, score = y_true - ORIGIN, y_score - ORIGIN
+    level = [np.where(is_constant(y), y.mean(axis=0), y) for y in (y_true, y_score)]
+    true, score = level[0] - ORIGIN, level[1] - origin
     each = np.stack([np.ones_like(true), true, score, true**2, score**2, true * score], axis=-1)
     summed = np.zeros((len(names), *each.shape[1:]))
     np.add.at(summed, of_row, each)

@@ -209,10 +209,14 @@ def _keep(result: Result, cache: Path, key: str) -> None:
 
 
 def _recall(cache: Path, key: str) -> _Kept | None:
+    """What the cache holds; None if it does not, or if the disk has damaged the file's end."""
     path = cache / f"{key}.parquet"
     if not path.exists():
         return None
-    return _Kept(**json.loads(pl.read_parquet_metadata(path)["result"]))
+    try:
+        return _Kept(**json.loads(pl.read_parquet_metadata(path)["result"]))
+    except (pl.exceptions.PolarsError, KeyError, ValueError):
+        return None
 
 
 def _finished(cache: Path, key: str) -> bool:

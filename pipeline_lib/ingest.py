@@ -33,11 +33,12 @@ def as_recordings(sources: Sequence[Source]) -> list[Recording]:
     return [{field.name: getattr(s, field.name) for field in fields(s)} for s in sources]
 
 
-def input_hashes(recording: Recording) -> list[object]:
-    """What the reading of a recording depends on: its names and the content of its files."""
+def input_hashes(recording: Recording, *, root: Path) -> list[object]:
+    """What the reading of a recording depends on: its names, and its files' places and content."""
     files = [recording[key] for key in ("signals", "video", "audio")] + [*recording["tables"]]
     names = [recording[key] for key in ("recording_id", "trial", "stimulus", "order", "split")]
-    return [*names, *(file and content_hash(file) for file in files)]
+    places = [file and file.relative_to(root).as_posix() for file in files]
+    return [*names, *places, *(file and content_hash(file) for file in files)]
 
 
 def by_file(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:

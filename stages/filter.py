@@ -14,6 +14,7 @@ from pipeline_lib.recordings import skip_reason
 def main(dataset: str) -> None:
     params = load_params()
     window_start = params.datasets[dataset].window_start
+    starts = tables.signal_starts(paths.signals(dataset))
     with tracking.stage_run(
         "filter",
         dataset,
@@ -29,7 +30,10 @@ def main(dataset: str) -> None:
                 physio=params.physio,
             ),
             stage="filter",
-            inputs=lambda recording: [recording["recording_id"], recording["signals_sha256"]],
+            inputs=lambda recording: [
+                *(recording[key] for key in ("recording_id", "signals_sha256")),
+                starts.get(recording["recording_id"]),
+            ],
             skip=partial(skip_reason, needs="signals_sha256"),
             execution=params.execution,
         )

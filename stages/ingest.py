@@ -34,7 +34,7 @@ def main(dataset: str) -> None:
                 ingest.ingest_batch, read=adapter.read, **channels, root=root, synthetic=synthetic
             ),
             stage="ingest",
-            inputs=ingest.input_hashes,
+            inputs=partial(ingest.input_hashes, root=root),
             skip=lambda recording: "",
             batches=ingest.by_file,
             execution=params.execution,

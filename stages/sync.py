@@ -16,6 +16,7 @@ from pipeline_lib.sync.shift import with_shift
 def main(dataset: str) -> None:
     params = load_params()
     extracted = incremental.keys(paths.openface(dataset)) if params.sync.estimate else {}
+    starts = tables.signal_starts(paths.signals(dataset))
     with tracking.stage_run(
         "sync", dataset, experiment=params.execution.experiment, params={"sync": params.sync}
     ) as run:
@@ -35,6 +36,7 @@ def main(dataset: str) -> None:
                 *(recording[key] for key in ("recording_id", "video_sha256", "video_start")),
                 *(recording[key] for key in ("signals_sha256", "status", "reason")),
                 extracted.get(recording["recording_id"]),
+                starts.get(recording["recording_id"]),
             ],
             skip=lambda recording: "",
             execution=params.execution,

@@ -37,6 +37,14 @@ def test_units_of_the_eda(tmp_path, units, eda_unit, samples, source):
     assert eda.source_unit == source
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n\n", ""])
+def test_blank_lines_at_the_end_are_no_samples(tmp_path, end):
+    write_physio(tmp_path, "ECG", [1, 2])
+    (path,) = tmp_path.rglob("*.tsv.gz")
+    path.write_bytes(gzip.compress(f"4\n5\n6{end}".encode()))
+    np.testing.assert_array_equal(signal(tmp_path).samples, [4, 5, 6])
+
+
 def test_unit_by_site_is_refused(tmp_path):
     write_physio(tmp_path, "EDA", [4, 5])
     with pytest.raises(DatasetError, match=r"datasets\.<name>\.eda_unit to null"):
@@ -139,6 +147,8 @@ def test_bad_file_costs_its_run_only(tmp_path, spoil):
         (("onset duration", "1 2", "1 -2"), "line 3: .*duration -2 s: out of range"),
         (("onset duration", "1 nan"), "line 2: .*duration nan s: out of range"),
         (("onset duration", "1 0", "2 n/a"), " none of 2 events lasts"),
+        (("onset duration valence valence", "1 2 3 4"), r" columns \['valence'\] occur twice"),
+        (("onset duration valence", "1 2 open door 3"), "line 2: 5 cells in 3 columns"),
     ],
 )
 def test_bad_events_are_named(tmp_path, lines, reason):
@@ -146,6 +156,28 @@ def test_bad_events_are_named(tmp_path, lines, reason):
     write_events(tmp_path, *lines)
     with pytest.raises(RecordingError, match=rf"^{STEM}_events\.tsv[,:].*{reason}"):
         raise read(tmp_path)[STEM]
+
+
+@pytest.mark.parametrize(
+    ("cell", "stimulus"),
+    [('"open', '"open'), ('open"', 'open"'), ('"a"b', '"a"b'), ('"a\tb"', "a\tb"), ('"a"', "a"),
+     (" a ", "a")],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quote_swallows_no_row(tmp_path, cell, stimulus, end):
+    add_video(tmp_path)
+    lines = ("onset\tduration\tstim_id\tvalence ", f"0\t1\t{cell}\t3", "", "2\t1\tb\t4", "\t\t\t ")
+    events = tmp_path / "sub-01" / "beh" / f"{STEM}_events.tsv"
+    events.write_bytes("".join(line + end for line in lines).encode("utf-8-sig"))
+    assert [source.stimulus for source in bids.discover(tmp_path)] == [stimulus, "b"]
+    assert [reading.ratings["valence"] for reading in read(tmp_path).values()] == [3, 4]
+
+
+def test_a_quote_swallows_no_participant(tmp_path):
+    write_physio(tmp_path, "ECG", [1, 2])
+    (tmp_path / "sub-03").mkdir()
+    (tmp_path / "participants.tsv").write_text('participant_id\tnote\nsub-02\t"5 ft\nsub-03\t"\n')
+    assert [source.subject for source in bids.discover(tmp_path)] == ["sub-01", "sub-03"]
 
 
 def test_bombs_are_not_unpacked(tmp_path, monkeypatch):

@@ -286,7 +286,8 @@ def test_column_that_is_missing_is_named(root):
 def test_byte_order_mark_and_blank_lines_are_harmless(root):
     path = root / "metadata_csv" / "participant_ratings.csv"
     text = path.read_text().replace("\n", "\r\n\r\n")
-    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b",,,,,,,,\r\n")
+    text = text.replace(",", " ,")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b",,,,,,,,\r\n  \r\n")
     assert read(root)["t01"].ratings == ratings_of(1)
 
 

@@ -87,6 +87,18 @@ def test_clip_is_read_with_its_own_row(tmp_path, media):
     assert readings["00012"].audio_start == pytest.approx(LATE, abs=2e-3)
 
 
+def test_blank_lines_are_no_clips(tmp_path):
+    path = write_csv(tmp_path / "data_info.csv", [row("[1]", "Train"), row("[2]", "Val")])
+    header, *lines = path.read_text().replace("Split", "Split ").splitlines()
+    text = "\r\n".join([header, lines[0], "", "  ", lines[1] + " ", ",,,,,,,,", "", ""])
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    first, second = hume.discover(tmp_path)
+    assert (first.recording_id, second.recording_id, second.split) == ("1", "2", "validation")
+    path.write_text(text + "\n?,,,,,,,,")
+    with pytest.raises(DatasetError, match=r"data_info\.csv, line 9: '\?', expected a File_ID"):
+        hume.discover(tmp_path)
+
+
 def test_wav_begins_with_the_sound_track_of_the_clip(tmp_path, media):
     write_csv(tmp_path / "data_info.csv", [row(f"[{i}]", "Train") for i in (1, 2, 3)])
     for number, name in ((1, "late"), (2, "silent")):

@@ -197,6 +197,16 @@ def test_bad_annotation_is_an_error(tmp_path, row, reason):
         kinetics.discover(tmp_path)
 
 
+def test_blank_lines_are_no_clips(tmp_path):
+    touch(tmp_path / "train" / "abcdefghijk_000001_000011.mp4")
+    row = "crying,abcdefghijk, 1,11 ,train"
+    annotate(tmp_path, "train", row, "", ",,,,", " ", header="\ufeff" + HEADER.replace(",", " ,"))
+    assert [source.stimulus for source in kinetics.discover(tmp_path)] == ["crying"]
+    annotate(tmp_path, "train", "", row, row)
+    with pytest.raises(DatasetError, match=r"line 4: abcdefghijk_000001_000011 occurs twice"):
+        kinetics.discover(tmp_path)
+
+
 def test_column_that_is_missing_is_named(tmp_path):
     touch(tmp_path / "train" / "abcdefghijk_000001_000011.mp4")
     annotate(tmp_path, "train", "crying,abcdefghijk,1,11", header="label,id,time_start,time_end")

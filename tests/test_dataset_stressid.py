@@ -168,6 +168,12 @@ def test_tables_of_ratings(tmp_path, name, table, ratings):
     assert read(tmp_path)[NAME].ratings == ratings
 
 
+def test_blank_lines_are_no_rows(tmp_path):
+    add(tmp_path, f"{NAME}.csv")
+    (tmp_path / "labels.csv").write_bytes(b"id , stress\r\n\r\n , \r\n2ea4_Math, 3\r\n \r\n,\r\n")
+    assert read(tmp_path)[NAME].ratings == {"stress": 3, "stress_binary": 0}
+
+
 def test_both_tables_count(tmp_path):
     add(tmp_path, f"{NAME}.csv")
     (tmp_path / "labels.csv").write_text("subject/task,binary-stress\n2ea4_Math,0\n")
@@ -204,6 +210,7 @@ def test_rating_outside_its_scale_costs_one_recording(tmp_path):
         ("number,stress\n17,3\n", "none holds names such as 2ea4_Math"),
         ("Tasks;2ea4\nMath_stress;3\nMath_stress;4\n", "line 3: stress of 2ea4_Math occurs twice"),
         ("Tasks;2ea4\nMath_stress;3;4\n", "line 2: 3 cells under 2 columns"),
+        ('id,stress,note\n2ea4_Math,3,"so so\n2ea4_Relax,4,\n', "not a readable table"),
         ("\x00\udcff", "not a readable table"),
     ],
 )

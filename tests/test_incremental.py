@@ -81,6 +81,16 @@ def test_a_failure_is_tried_again(calls: Path) -> None:
     assert n_calls(calls) == 3
 
 
+@pytest.mark.parametrize("left", [0, 10, 200])
+def test_a_truncated_file_of_the_cache_is_computed_again(calls: Path, left: int) -> None:
+    first = run(recordings(1, 2), calls)
+    path = first.cache / f"{first.ledger['key'][1]}.parquet"
+    path.write_bytes(path.read_bytes()[:left])
+    second = run(recordings(1, 2), calls)
+    assert n_calls(calls) == 3
+    assert second.rows(second.ledger["key"][1])["value"].to_list() == [4.0]
+
+
 def test_a_bug_at_one_recording_costs_no_other_but_fails_the_stage(calls: Path) -> None:
     with pytest.raises(incremental.StageError, match=r"(?s)1 recordings.*s1_1.*a bug"):
         run(recordings(1, 101, 3), calls)

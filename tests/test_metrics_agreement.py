@@ -50,3 +50,7 @@ def test_angles_are_exact_at_both_ends() -> None:
     ahead = np.array([0.0, 0.0, -1.0])
     turned = np.array([[0, 0, -2], [1e-9, 0, -1], [1, 0, 0], [0, 0, 1]], float)
     np.testing.assert_allclose(angle(turned, ahead), [0, 1e-9, np.pi / 2, np.pi], rtol=1e-6)
+
+
+def test_a_constant_whose_mean_is_rounded_has_no_correlation() -> None:
+    assert np.isnan(pearson(np.full(10, 0.1), np.arange(10.0)))

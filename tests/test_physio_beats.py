@@ -9,9 +9,10 @@ from pipeline_lib.physio.beats import (
     beat_times,
     find_beats,
     intervals_between,
+    is_reversed,
     longest_stretch,
 )
-from pipeline_lib.physio.filters import resample
+from pipeline_lib.physio.filters import butterworth, resample
 
 STEADY = np.arange(0, 60, 0.8)  # s
 
@@ -39,6 +40,35 @@ def test_128_hz_tell_the_variability_of_1000(heart_rate):
 
     found = rmssd(beat_times(low, find_beats(low, 128.0, channel="ECG"), 128.0))
     assert found == pytest.approx(rmssd(find_beats(x, 1000.0, channel="ECG") / 1000), rel=0.03)
+
+
+@pytest.mark.parametrize("rate", [128.0, 1000.0])
+def test_a_reversed_ecg_beats_when_the_heart_does(rate):
+    x = nk.ecg_simulate(60, sampling_rate=int(rate), noise=0.05, random_state=3)
+    upright, upside_down = (
+        beat_times(y, find_beats(y, rate, channel="ECG"), rate) for y in (x, -x)
+    )
+    assert upright.size > 60
+    np.testing.assert_allclose(upside_down, upright, rtol=0, atol=1e-9)
+
+
+def test_polarity_is_neurokits(asset):
+    rng = np.random.default_rng(0)
+    ecg = np.load(asset("ECG")).astype(np.float64)[: 60 * 1000]
+    real = butterworth(resample(ecg, 1000.0, to=128.0), 128.0, low=0.5, high=None, order=5)
+    for x in (real, -real, nk.ecg_simulate(30, sampling_rate=128, noise=0.2, random_state=1)):
+        noisy = x + 0.1 * x.std() * rng.normal(size=x.size)
+        _, expected = nk.ecg_invert(noisy, sampling_rate=128)
+        assert is_reversed(noisy, 128.0) == expected
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_heart_rate_of_the_real_recording(asset, sign):
+    ecg = sign * np.load(asset("ECG")).astype(np.float64)[: 5 * 60 * 1000]
+    x = butterworth(resample(ecg, 1000.0, to=128.0), 128.0, low=0.5, high=None, order=5)
+    beats = find_beats(x, 128.0, channel="ECG")
+    assert 60 / np.diff(beat_times(x, beats, 128.0)).mean() == pytest.approx(78, abs=1)
+    assert np.mean(sign * x[beats] > np.percentile(sign * x, 95)) > 0.95  # R, not what follows
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])

@@ -1,5 +1,6 @@
 """Filters against tones, against NeuroKit2 and SciPy, and on a real recording."""
 
+import math
 from pathlib import Path
 
 import neurokit2 as nk
@@ -7,10 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, strategies as st
+from scipy.signal import resample
 
 from pipeline_lib.core import schema, tables
 from pipeline_lib.params import Band, Physio
 from pipeline_lib.physio import filters
+from pipeline_lib.physio.beats import find_beats
 from pipeline_lib.recordings import RecordingError, Signal
 
 RATE = 128.0
@@ -49,6 +52,48 @@ def test_resampling_keeps_time_and_amplitude(source):
     expected = tone(7.0)[: resampled.size]
     assert abs(resampled.size - 20 * RATE) <= 1
     np.testing.assert_allclose(resampled[INNER], expected[INNER], atol=0.01)
+
+
+RATIOS = [4.0, 32.0, 64.0, 100.0, 127.997, 500.0, 1000.0]
+
+
+@pytest.mark.parametrize("source", RATIOS)
+def test_a_constant_stays_that_constant(source):
+    resampled = filters.resample(np.full(int(20 * source), 1e5 + 0.1), source, to=RATE)
+    np.testing.assert_array_equal(resampled, 1e5 + 0.1)
+
+
+@pytest.mark.parametrize("source", RATIOS)
+def test_too_short_to_resample_is_no_crash(source):
+    single = filters.resample(np.array([5.0]), source, to=RATE)
+    np.testing.assert_array_equal(single, np.full(math.ceil(RATE / source), 5.0))
+    assert filters.resample(np.array([]), source, to=RATE).size == 0
+
+
+@pytest.mark.parametrize("source", RATIOS)
+def test_a_drifting_level_makes_no_ripple(source):
+    level = 1e5 + 1e4 * tone(0.02, rate=source)
+    resampled = filters.resample(level, source, to=RATE)
+    expected = 1e5 + 1e4 * tone(0.02)[: resampled.size]
+    inner = slice(5 * 128, -5 * 128)  # beyond what a filter of 4 Hz sees of the ends
+    np.testing.assert_allclose(resampled[inner], expected[inner], rtol=0, atol=1.0)
+
+
+def test_resampling_agrees_with_fourier():
+    x = 1e5 + nk.ppg_simulate(60, sampling_rate=64, heart_rate=70, random_state=1)
+    resampled = filters.resample(x, 64.0, to=RATE)
+    fourier = 1e5 + resample(x - 1e5, 2 * x.size)
+    np.testing.assert_allclose(resampled[INNER], fourier[INNER], rtol=0, atol=2e-3 * np.ptp(x))
+
+
+def test_pulses_upon_a_large_level_are_found():
+    x = nk.ppg_simulate(60, sampling_rate=64, heart_rate=70, random_state=1)
+    filtered = [
+        filters.filter_signal(Signal("PPG", "a.u.", 64.0, 0.0, x + level), physio=PHYSIO).samples
+        for level in (0.0, 1e5)
+    ]
+    np.testing.assert_allclose(*filtered, rtol=0, atol=1e-4 * np.ptp(x))
+    np.testing.assert_array_equal(*(find_beats(y, RATE, channel="PPG") for y in filtered))
 
 
 def test_resampling_does_not_alias():
@@ -120,6 +165,12 @@ def test_impossible_bands_are_errors_with_values(low, high, message):
 def test_mains_above_nyquist_names_the_key(function):
     with pytest.raises(ValueError, match=r"mains_frequency = 60 Hz .*Nyquist = 50 Hz"):
         function(tone(5.0, rate=100.0), 100.0, mains=60.0)
+
+
+def test_a_rate_in_khz_does_not_fill_the_memory():
+    x = RNG.normal(size=1_000_000)
+    with pytest.raises(RecordingError, match=r"ECG: 1000000 samples at 0\.5 Hz last 556 h"):
+        filters.filter_signal(Signal("ECG", "mV", 0.5, 0.0, x), physio=PHYSIO)
 
 
 def test_short_input_is_the_recordings_fault():

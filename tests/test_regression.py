@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import ConstantInputWarning, binom, pearsonr, permutation_test
+from scipy.stats import (
+    ConstantInputWarning,
+    NearConstantInputWarning,
+    binom,
+    pearsonr,
+    permutation_test,
+)
 
 from metrics import regression
 from metrics.bootstrap import resamples
@@ -72,9 +78,30 @@ def test_a_constant_class_counts_as_0_in_the_mean():
     assert regression.mean_pearson(labels, scores) == pytest.approx(2 / 3)
 
 
-def test_very_small_scores_correlate_too():
-    labels, scores = estimated(0.0, seed=0)
-    np.testing.assert_allclose(regression.pearson(labels, 1e-200 * scores), 1)
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 1e3])
+@pytest.mark.parametrize("which", ["labels", "scores"])
+def test_rounding_is_no_variation(level, which):
+    labels, scores = estimated(0.5, seed=0)
+    flat = level + np.spacing(level) * np.random.default_rng(1).integers(0, 2, labels.shape)
+    labels, scores = (flat, scores) if which == "labels" else (labels, flat)
+    with pytest.warns(NearConstantInputWarning):
+        pearsonr(labels[:, 0], scores[:, 0])
+    assert np.isnan(regression.pearson(labels, scores)).all()
+    for origin in (regression.ORIGIN, scores.mean(axis=0)):
+        sums = regression.moments(labels, scores, names(40), origin=origin)
+        assert not regression.of_moments(sums.sum(axis=1)).any()
+        assert not regression.of_moments(resamples(40, n_resamples=20, seed=0) @ sums).any()
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-7, 1.0])
+def test_little_variation_correlates_too(scale):
+    labels, scores = estimated(0.5, seed=0)
+    expected = regression.pearson(labels, scores)
+    scaled = 0.3 + scale * scores
+    np.testing.assert_allclose(regression.pearson(labels, scaled), expected, atol=1e-5)
+    np.testing.assert_allclose(regression.pearson(labels, 1e-200 * scores), expected)
+    sums = regression.moments(labels, scaled, names(40), origin=scaled.mean(axis=0))
+    np.testing.assert_allclose(regression.of_moments(sums.sum(axis=1)), expected, atol=1e-5)
 
 
 def test_moments_are_those_of_resampled_recordings():

@@ -23,6 +23,14 @@ PYTHON_2 = (
     b"b\x89U\x10" + struct.pack("<2d", 7.71, -2.5) + b"q\x0ftq\x10bs."
 )
 
+# The same in protocol 0, which is text, as cPickle of Python 2.7.18 wrote it.
+PYTHON_2_TEXT = (
+    b"(dp1\nS'labels'\np2\ncnumpy.core.multiarray\n_reconstruct\np3\n(cnumpy\nndarray\np4\n"
+    b"(I0\ntp5\nS'b'\ntRp6\n(I1\n(I1\nI2\ntp7\ncnumpy\ndtype\np8\n(S'f8'\np9\nI0\nI1\ntp10\n"
+    b"Rp11\n(I3\nS'<'\nNNNI-1\nI-1\nI0\ntp12\nbI00\nS'\\xd7\\xa3p=\\n\\xd7\\x1e@"
+    b"\\x00\\x00\\x00\\x00\\x00\\x00\\x04\\xc0'\np13\ntbs."
+)
+
 
 def load(content: bytes, folder: Path) -> dict[str, np.ndarray]:
     path = folder / "s01.dat"
@@ -30,9 +38,10 @@ def load(content: bytes, folder: Path) -> dict[str, np.ndarray]:
     return load_arrays(path)
 
 
-def test_python_2_stream(tmp_path):
-    np.testing.assert_array_equal(load(PYTHON_2, tmp_path)["labels"], [[7.71, -2.5]])
-    oracle = pickle.loads(PYTHON_2, encoding="latin1")
+@pytest.mark.parametrize("stream", [PYTHON_2, PYTHON_2_TEXT], ids=["protocol 2", "protocol 0"])
+def test_python_2_stream(tmp_path, stream):
+    np.testing.assert_array_equal(load(stream, tmp_path)["labels"], [[7.71, -2.5]])
+    oracle = pickle.loads(stream, encoding="latin1")
     np.testing.assert_array_equal(oracle["labels"], [[7.71, -2.5]])
 
 
@@ -108,6 +117,8 @@ def test_hostile_stream_is_refused(tmp_path, content, reason):
 def test_long_program_is_refused(tmp_path):
     with pytest.raises(RecordingError, match="more than 1000 opcodes"):
         load(b"\x80\x02" + b"N0" * 600 + b".", tmp_path)
+    with pytest.raises(RecordingError, match="more than 1000 opcodes"):
+        load(b"S'\\xff'\n0" * 600 + b"N.", tmp_path)
 
 
 def test_key_whose_hash_would_take_for_ever_is_refused(tmp_path):
@@ -153,22 +164,27 @@ def test_shape_that_its_bytes_do_not_fill_is_refused(tmp_path):
 
 
 def test_file_above_memory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(safe_pickle, "MAX_BYTES", len(PYTHON_2) - 1)
+    monkeypatch.setattr(safe_pickle, "MAX_FILE", len(PYTHON_2) - 1)
     with pytest.raises(RecordingError, match=f"{len(PYTHON_2)} bytes"):
         load(PYTHON_2, tmp_path)
 
 
-@pytest.mark.parametrize("length", range(len(PYTHON_2)))
-def test_truncated_stream_is_refused(tmp_path, length):
-    with pytest.raises(RecordingError, match="not a readable pickle"):
-        load(PYTHON_2[:length], tmp_path)
+@pytest.mark.parametrize("stream", [PYTHON_2, PYTHON_2_TEXT], ids=["protocol 2", "protocol 0"])
+def test_truncated_stream_is_refused(tmp_path, stream):
+    for length in range(len(stream)):
+        with pytest.raises(RecordingError, match="not a readable pickle"):
+            load(stream[:length], tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, len(PYTHON_2) - 1), st.binary(min_size=1, max_size=3))
-def test_damaged_stream_is_read_or_refused(tmp_path, place, damage):
+@given(
+    st.sampled_from([PYTHON_2, PYTHON_2_TEXT]),
+    st.integers(0, 400),
+    st.binary(min_size=1, max_size=3),
+)
+def test_damaged_stream_is_read_or_refused(tmp_path, stream, place, damage):
     arrays = {}
     with contextlib.suppress(RecordingError):  # and no other error
-        arrays = load(PYTHON_2[:place] + damage + PYTHON_2[place + len(damage) :], tmp_path)
+        arrays = load(stream[:place] + damage + stream[place + len(damage) :], tmp_path)
     assert all(array.dtype == np.float64 for array in arrays.values())

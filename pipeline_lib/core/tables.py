@@ -89,6 +89,19 @@ def read_subject(folder: Path, schema: Schema, subject: str) -> pl.DataFrame:
     return read_table(path, schema) if path.exists() else pl.DataFrame(schema=dict(schema))
 
 
+def signal_starts(folder: Path) -> dict[str, list[tuple[str, float]]]:
+    """Channel and start (s) of each recording's signals, without loading their samples.
+
+    folder : of schema.SIGNALS
+    """
+    starts: dict[str, list[tuple[str, float]]] = {}
+    for path in shards(folder):
+        rows = pl.scan_parquet(path).select("recording_id", "channel", "start").collect()
+        for recording_id, channel, start in rows.iter_rows():
+            starts.setdefault(recording_id, []).append((channel, start))
+    return starts
+
+
 def read_recording(
     folder: Path, schema: Schema, *, subject: str, recording_id: str
 ) -> pl.DataFrame:

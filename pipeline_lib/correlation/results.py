@@ -71,7 +71,8 @@ def flat(summary: Mapping[str, Any], prefix: str) -> dict[str, float]:
 def _scored(part: Partition, evaluation: Evaluation, seed: int) -> dict[str, Any]:
     """Pearson of the mean and of each class, each with its interval."""
     by_class = np.nan_to_num(regression.pearson(part.labels, part.scores))
-    sums = regression.moments(part.labels, part.scores, part.subjects)
+    middle = part.scores.mean(axis=0)
+    sums = regression.moments(part.labels, part.scores, part.subjects, origin=middle)
     n_subjects = sums.shape[1]
     weights = resamples(n_subjects, n_resamples=evaluation.bootstrap, seed=seed)
     drawn = regression.of_moments(weights @ sums)  # (n_targets, n_resamples)
@@ -90,7 +91,7 @@ def _constant(part: Partition, whose: str) -> list[str]:
     names = [target for target, none in zip(part.targets, undefined, strict=True) if none]
     for name in names:
         labels = part.labels[:, part.targets.index(name)]
-        what = "labels" if np.ptp(labels) == 0 else "scores"
+        what = "labels" if regression.is_constant(labels) else "scores"
         warnings.warn(
             f"{whose}: all {what} of {name} are the same, so its correlation counts as 0",
             ConstantWarning,

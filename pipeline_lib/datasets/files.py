@@ -10,6 +10,7 @@ import polars as pl
 from pipeline_lib.recordings import DatasetError
 
 ADVICE = "check datasets.<name>.root in params.yaml"
+LINE = "line number"  # a column
 MAX_TABLE = 2**28  # bytes of a CSV
 # gzip, zlib and zstd, which polars would unpack without asking for how much.
 COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
@@ -62,10 +63,13 @@ def matches(root: Path, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
                 yield match, folder / entry.name
 
 
-def read_csv(table: Path, *, columns: Sequence[str]) -> pl.DataFrame:
+def read_csv(table: Path, *, columns: Sequence[str], numbered: bool = False) -> pl.DataFrame:
     """Read a CSV with a header line as text, all of its columns; what is blank is null.
 
-    Raises DatasetError, naming the file, if it is none, is too large or lacks one of `columns`.
+    numbered : the first column is LINE, the number of the line, counted as if no cell had two
+
+    Blanks at the ends of names and cells are cut off, and blank lines are no rows. Raises
+    DatasetError, naming the file, if it is none, is too large or lacks one of `columns`.
     """
     try:
         size = table.stat().st_size
@@ -75,14 +79,18 @@ def read_csv(table: Path, *, columns: Sequence[str]) -> pl.DataFrame:
             start = file.read(4)
         if start.startswith(COMPRESSED):
             raise DatasetError(f"{table}: is compressed; unpack it")
-        content = pl.read_csv(table, infer_schema=False, glob=False)
+        content = pl.read_csv(table, infer_schema=False, glob=False).rename(str.strip)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{table}: not readable as CSV ({reason})") from None
     lacking = [name for name in columns if name not in content.columns]
     if lacking:
         raise DatasetError(f"{table}: lacks {lacking}, has {content.columns}")
-    return content
+    cells = content.select(pl.all().str.strip_chars().replace("", None))
+    if numbered:
+        lines = pl.int_range(2, cells.height + 2, eager=True)
+        cells = cells.insert_column(0, lines.alias(LINE))
+    return cells.filter(pl.any_horizontal(pl.col(content.columns).is_not_null()))
 
 
 # Entries know what they are, which no stat for each of 300,000 files could tell as fast. Links do

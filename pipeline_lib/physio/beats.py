@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
+from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter1d
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -16,6 +16,7 @@ POSSIBLE = (0.3, 2.0)  # s between beats, 30-200 per minute; outside, a beat was
 # beat (Karlsson et al. 2012, BioMed. Eng. OnLine 11:2, who take the mean and try 10-50 %).
 LARGEST_DEVIATION = 0.3
 NEIGHBOURHOOD = 9  # intervals; their median stands still where four of them are wrong
+POLARITY_WINDOW = 2.0  # s, in which there is a beat (NeuroKit2)
 LONGEST_GAP = 3.0  # s between believed intervals that a spectrum may bridge, one to four beats [?]
 
 
@@ -40,10 +41,17 @@ class Intervals:
 
 
 def find_beats(x: Floats, sampling_rate: float, *, channel: str) -> Ints:
-    """Samples at which the heart beats: R-peaks of an ECG, systolic peaks of a PPG."""
+    """Samples at which the heart beats: R-peaks of an ECG, systolic peaks of a PPG.
+
+    x             : (n_times,), filtered: an ECG has no drift. An ECG may be upside down, as from
+                    reversed electrodes (see `is_reversed`); a PPG rises with each pulse
+    sampling_rate : Hz
+    """
     import neurokit2 as nk
 
     find = nk.ecg_findpeaks if channel == "ECG" else nk.ppg_findpeaks
+    if channel == "ECG" and is_reversed(x, sampling_rate):
+        x = -x
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over no beats, where there are none
         try:
@@ -54,8 +62,23 @@ def find_beats(x: Floats, sampling_rate: float, *, channel: str) -> Ints:
     return np.asarray(beats, np.int64)
 
 
+def is_reversed(ecg: Floats, sampling_rate: float) -> bool:
+    """Whether an ECG (n_times,) points down: what is farthest from its mean, of any 2 s, does.
+
+    The rule is NeuroKit2's (`ecg_invert`): the median over all windows is below 0. Its own code
+    takes memory for each window. Of an ECG and its negative one is reversed.
+    """
+    x = ecg - ecg.mean()
+    width = round(POLARITY_WINDOW * sampling_rate)
+    highest, lowest = maximum_filter1d(x, width), minimum_filter1d(x, width)
+    farthest = np.where(highest >= -lowest, highest, lowest)
+    return bool(np.median(farthest) < 0)
+
+
 def beat_times(x: Floats, beats: Ints, sampling_rate: float) -> Floats:
     """When the beats are, in s, between samples: the apex of a parabola through each peak.
+
+    Peaks of a reversed ECG point down.
 
     Below 250 Hz the Task Force (1996) asks for it: a sample of 128 Hz lasts 8 ms, which alone
     would make an RMSSD of about 5 ms.
@@ -63,7 +86,9 @@ def beat_times(x: Floats, beats: Ints, sampling_rate: float) -> Floats:
     inner = beats.clip(1, x.size - 2)
     before, at, after = x[inner - 1], x[inner], x[inner + 1]
     bend = before - 2 * at + after
-    is_peak = (bend < 0) & (at >= before) & (at >= after) & (inner == beats)
+    up = (bend < 0) & (at >= before) & (at >= after)
+    down = (bend > 0) & (at <= before) & (at <= after)
+    is_peak = (up | down) & (inner == beats)
     shift: Floats = np.divide(before - after, 2 * bend, out=np.zeros(beats.size), where=is_peak)
     times: Floats = (beats + shift) / sampling_rate
     return times

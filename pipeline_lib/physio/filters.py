@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt, tf2sos
+from scipy.signal import butter, filtfilt, firwin, iirnotch, resample_poly, sosfiltfilt, tf2sos
 
 from pipeline_lib import params
 from pipeline_lib.core import schema, tables
@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 NOTCH_Q = 30.0  # mains_frequency / width at -3 dB: 1.7 Hz at 50 Hz
 LARGEST_FACTOR = 100_000  # of up- and down-sampling; odd rates are met to 1e-5, 1.6 ms in 155 s
+MAX_SAMPLES = 2**25  # of a channel at the rate to filter at: 73 h at 128 Hz, 256 MiB
 ROUNDING = 1e-6  # samples: a window that begins on a sample includes it
 
 
@@ -35,13 +36,32 @@ def resample(x: Floats, sampling_rate: float, *, to: float) -> Floats:
     to            : Hz
 
     Beyond its ends the signal is taken to go on as its reflection in the end point, so an
-    offset or a slope makes no step there.
+    offset or a slope makes no step there. A constant stays that constant.
     """
     ratio = Fraction(to / sampling_rate).limit_denominator(LARGEST_FACTOR)
     if ratio == 1:
         return x.copy()
-    resampled: Floats = resample_poly(x, ratio.numerator, ratio.denominator, padtype="antireflect")
+    if x.size < 2:  # of which SciPy divides by zero, and ends the process
+        return np.resize(x, ceil(x.size * ratio))
+    up, down = ratio.numerator, ratio.denominator
+    level = np.median(x)
+    resampled: Floats = level + resample_poly(
+        x - level, up, down, window=_anti_alias(up, down), padtype="antireflect"
+    )
     return resampled
+
+
+def _anti_alias(up: int, down: int) -> Floats:
+    """The low-pass of resample_poly, each of its `up` branches with gain 1 at 0 Hz.
+
+    Each output sample comes from one branch. SciPy's gains differ by up to 0.1 %, which of a
+    large level, or of a slow drift, makes a ripple as large as the pulse upon it.
+    """
+    longest = max(up, down)
+    low_pass = firwin(20 * longest + 1, 1 / longest, window=("kaiser", 5.0))
+    branch = np.arange(low_pass.size) % up
+    even: Floats = low_pass / (up * np.bincount(branch, low_pass)[branch])
+    return even
 
 
 def butterworth(
@@ -113,9 +133,19 @@ def moving_average(x: Floats, sampling_rate: float, *, mains: float) -> Floats:
 
 
 def filter_signal(signal: Signal, *, physio: params.Physio) -> Signal:
-    """Resample and filter one channel as params.physio says; it stays in its unit."""
+    """Resample and filter one channel as params.physio says; it stays in its unit.
+
+    Raises RecordingError if it cannot be filtered, or would have more than MAX_SAMPLES.
+    """
     check_signal(signal)
     rate, band = physio.sampling_rate, getattr(physio, signal.channel)
+    seconds = signal.samples.size / signal.sampling_rate
+    if seconds * rate > MAX_SAMPLES:
+        raise RecordingError(
+            f"{signal.channel}: {signal.samples.size} samples at {signal.sampling_rate:g} Hz last "
+            f"{seconds / 3600:.0f} h, above {MAX_SAMPLES / rate / 3600:.0f} h at "
+            f"physio.sampling_rate = {rate:g} Hz; is the file's sampling rate in Hz?"
+        )
     x = resample(signal.samples, signal.sampling_rate, to=rate)
     try:
         x = butterworth(x, rate, low=band.low, high=band.high, order=band.order)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,18 +75,45 @@ def read_sidecar(file: File, metadata: Iterable[File]) -> Sidecar | None:
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line number and cells by column of each row, without the cells that it lacks.
 
-    Raises RecordingError, naming the file, if it is no such table, or a very large one.
+    A line is a row, whatever quotes it holds, and a blank one is none. Raises RecordingError,
+    naming the file, if it is no such table, or a very large one.
     """
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), delimiter="\t")
+    columns: list[str] = []
+    n_rows = 0
+    for line, text in enumerate(io.StringIO(_text(path), newline=None), start=1):
+        cells = _cells(text)
+        if not any(cells):
+            continue
+        if not columns:
+            columns = cells
+            _check_columns(columns, path.name)
+            continue
+        n_rows += 1
+        if n_rows > MOST_ROWS:
+            raise RecordingError(f"{path.name}: more than {MOST_ROWS} rows")
+        if any(cells[len(columns) :]):
+            raise RecordingError(
+                f"{path.name}, line {line}: {len(cells)} cells in {len(columns)} columns"
+            )
+        yield line, dict(zip(columns, cells, strict=False))
+
+
+def _cells(line: str) -> list[str]:
+    """Cells without blanks at their ends; BIDS has quotes around one that holds a tab."""
+    line = line.removesuffix("\n")
     try:
-        if len(reader.fieldnames or ()) > MOST_COLUMNS:
-            raise RecordingError(f"{path.name}: more than {MOST_COLUMNS} columns")
-        for number, row in enumerate(reader, start=1):
-            if number > MOST_ROWS:
-                raise RecordingError(f"{path.name}: more than {MOST_ROWS} rows")
-            yield reader.line_num, {k: v for k, v in row.items() if k is not None and v is not None}
-    except csv.Error as error:
-        raise RecordingError(f"{path.name}: not readable ({error})") from None
+        cells = next(csv.reader([line], delimiter="\t", strict=True), [])
+    except csv.Error:  # a quote that does not close, which is text
+        cells = line.split("\t")
+    return [cell.strip() for cell in cells]
+
+
+def _check_columns(columns: list[str], name: str) -> None:
+    if len(columns) > MOST_COLUMNS:
+        raise RecordingError(f"{name}: more than {MOST_COLUMNS} columns")
+    twice = sorted(column for column, n in Counter(columns).items() if column and n > 1)
+    if twice:
+        raise RecordingError(f"{name}: columns {short(twice)} occur twice")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -85,13 +85,19 @@ def _read_columns(path: Path, columns: list[str]) -> dict[str, Floats]:
 
 
 def _decompress(path: Path) -> io.BytesIO:
-    """The content of a .gz, which may be a thousand times larger than the file."""
+    """The content of a .gz, which may be a thousand times larger than the file.
+
+    Blank lines at its end are cut off: each would be a sample that is missing.
+    """
     content = io.BytesIO()
     with gzip.open(path) as file:
         while part := file.read(CHUNK):
             content.write(part)
             if content.tell() > LARGEST:
                 raise RecordingError(f"{path.name}: decompresses to more than {LARGEST} bytes")
+    content.seek(max(content.tell() - CHUNK, 0))
+    tail = content.read()
+    content.truncate(content.tell() - len(tail) + len(tail.rstrip(b"\r\n")))
     content.seek(0)
     return content
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline_lib.core.schema import TARGETS
-from pipeline_lib.datasets.files import ADVICE, check_root, matches, read_csv
+from pipeline_lib.datasets.files import ADVICE, LINE, check_root, matches, read_csv
 from pipeline_lib.datasets.outcomes import RATINGS
 from pipeline_lib.recordings import (
     DatasetError,
@@ -137,17 +137,15 @@ def read_presentations(table: Path) -> list[Presentation]:
 
     Raises DatasetError, naming the line, if a number is none or a key occurs twice.
     """
-    content = read_csv(table, columns=(*KEYS, "Start_time", *RATED))
+    content = read_csv(table, columns=(*KEYS, "Start_time", *RATED), numbered=True)
     if content.height > MAX_ROWS:
         raise DatasetError(f"{table}: {content.height} rows, above the {MAX_ROWS} that are read")
     presentations = []
-    for line, row in enumerate(content.iter_rows(named=True), start=2):
-        if not any(row.values()):  # a blank line
-            continue
+    for row in content.iter_rows(named=True):
         try:
             presentations.append(_presentation(row))
         except ValueError as error:
-            raise DatasetError(f"{table}, line {line}: {error}") from None
+            raise DatasetError(f"{table}, line {row[LINE]}: {error}") from None
     for name in ("trial", "experiment"):
         keys = Counter((row.participant, getattr(row, name)) for row in presentations)
         twice = sorted(key for key, count in keys.items() if count > 1)

@@ -10,8 +10,9 @@ import math
 import pickle
 import pickletools
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,12 @@ from pipeline_lib.recordings import RecordingError
 
 Floats = npt.NDArray[np.float64]
 
-MAX_BYTES = 2**28  # 2.6 times a DEAP file, whose whole content has to fit in memory
+MAX_BYTES = 2**28  # 2.6 times the numbers of a DEAP file, which have to fit in memory
+MAX_FILE = 2**29  # protocol 0 of Python 2 takes up to four characters for a byte
 MAX_OPCODES = 1000  # ten times those of a DEAP file
 MAX_TUPLES = 24  # twice those of a DEAP file; hashing n in each other can take 2**n steps
 _DTYPE = re.compile("f[248]|[iu][1248]")
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _ORDERS = ("<", ">", "=", "|")
 
 
@@ -38,8 +41,8 @@ def load_arrays(path: Path) -> dict[str, Floats]:
               MemoryError, OSError, RecursionError, TypeError, ValueError)  # fmt: skip
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ValueError(f"{size} bytes, above the {MAX_BYTES} that are read")
+        if size > MAX_FILE:
+            raise ValueError(f"{size} bytes, above the {MAX_FILE} that are read")
         with path.open("rb") as file:
             _check_program(file, size)
             file.seek(0)
@@ -52,12 +55,27 @@ def load_arrays(path: Path) -> dict[str, Floats]:
 def _check_program(file: BinaryIO, size: int) -> None:
     """Refuse many opcodes, and places in the memo beyond all that a stream can hold."""
     n_tuples = 0
-    for i, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+    for i, (opcode, argument) in enumerate(_opcodes(file)):
         n_tuples += "TUPLE" in opcode.name
         if i >= MAX_OPCODES or n_tuples > MAX_TUPLES:
             raise ValueError(f"more than {MAX_OPCODES} opcodes or {MAX_TUPLES} tuples")
         if "PUT" in opcode.name and int(argument or 0) > size:
             raise ValueError(f"{opcode.name} {argument} in {size} bytes")
+
+
+def _opcodes(file: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any]]:
+    """pickletools.genops, which takes the text of protocol 0 for ASCII: Python 2's are bytes."""
+    while True:
+        code = file.read(1)
+        opcode = _OPCODES.get(code.decode("latin1"))
+        if opcode is None:
+            raise ValueError(f"opcode {code!r}" if code else "it ends early")
+        if opcode.name == "STRING":
+            yield opcode, file.readline()
+        else:
+            yield opcode, opcode.arg.reader(file) if opcode.arg else None
+        if opcode.name == "STOP":
+            return
 
 
 def _arrays(loaded: object, name: str) -> dict[str, Floats]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline_lib.core.schema import REACTIONS
-from pipeline_lib.datasets.files import ADVICE, find, read_csv
+from pipeline_lib.datasets.files import ADVICE, LINE, find, read_csv
 from pipeline_lib.recordings import DatasetError, RecordingError
 
 CLASSES = REACTIONS
@@ -116,9 +116,9 @@ def _split(name: str, text: str | None, table: Path) -> str:
 def _by_id(table: Path, columns: Sequence[str]) -> dict[str, tuple[str | None, ...]]:
     """Fields of the columns after the first, by the File_ID in the first."""
     rows: dict[str, tuple[str | None, ...]] = {}
-    selected = read_csv(table, columns=columns).select(columns)
-    for line, (name, *fields) in enumerate(selected.iter_rows(), start=2):
-        match = re.fullmatch(rf"\[({ID})\]|({ID})", (name or "").strip())
+    selected = read_csv(table, columns=columns, numbered=True).select(LINE, *columns)
+    for line, name, *fields in selected.iter_rows():
+        match = re.fullmatch(rf"\[({ID})\]|({ID})", name or "")
         if match is None:
             raise DatasetError(f"{table}, line {line}: {name!r}, expected a File_ID like [00012]")
         bare = match[1] or match[2]

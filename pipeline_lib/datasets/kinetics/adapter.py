@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline_lib.datasets.files import ADVICE, check_root, matches, read_csv
+from pipeline_lib.datasets.files import ADVICE, LINE, check_root, matches, read_csv
 from pipeline_lib.datasets.outcomes import Outcome, each
 from pipeline_lib.recordings import DatasetError, Official, Reading, RecordingError, Source
 
@@ -120,7 +120,7 @@ def _read_annotations(root: Path) -> dict[str, Label]:
     tables = [path for _, path in matches(root, rf"({'|'.join(SPLITS)})\.csv")]
     # Lists of clips for training, like VideoMAE's, have the same names, and lie elsewhere.
     for table in sorted(path for path in tables if path.parent.name == "annotations"):
-        for line, (stem, split, name) in enumerate(_annotations(table), start=2):
+        for line, stem, split, name in _annotations(table):
             if stem is None or split not in SPLITS:
                 raise DatasetError(
                     f"{table}, line {line}: expected a youtube_id, time_start and time_end in "
@@ -132,13 +132,14 @@ def _read_annotations(root: Path) -> dict[str, Label]:
     return rows
 
 
-def _annotations(table: Path) -> Iterator[tuple[str | None, str | None, str | None]]:
-    """Yield id and times as files are named after them, split and class of each row."""
-    rows = read_csv(table, columns=COLUMNS)
+def _annotations(table: Path) -> Iterator[tuple[int, str | None, str | None, str | None]]:
+    """Yield line, id and times as files are named after them, split and class of each row."""
+    rows = read_csv(table, columns=COLUMNS, numbered=True)
     times = [pl.col(name).cast(pl.Int64, strict=False) for name in ("time_start", "time_end")]
     padded = [time.cast(pl.String).str.zfill(6) for time in times]
     stem = pl.concat_str("youtube_id", *padded, separator="_")
     named = rows.select(
+        LINE,
         pl.when(stem.str.contains(f"^{ID}{TIMES}$")).then(stem).alias("stem"),
         "split",
         pl.col("label") if "label" in rows.columns else pl.lit(None, pl.String).alias("label"),

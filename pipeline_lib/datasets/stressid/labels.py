@@ -131,10 +131,12 @@ def _lines(table: Path) -> list[tuple[int, list[str]]]:
             raise DatasetError(f"{table}: {size} bytes, above the limit of {MAX_BYTES}")
         text = table.read_text(encoding="utf-8-sig").splitlines()
         delimiter = ";" if text and text[0].count(";") > text[0].count(",") else ","
-        rows = list(csv.reader(text, delimiter=delimiter))
+        # Strict, or a quote that stays open swallows the rows below it.
+        rows = list(csv.reader(text, delimiter=delimiter, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table}: not a readable table ({error})") from None
-    lines = [(i, [cell.strip() for cell in row]) for i, row in enumerate(rows, start=1) if row]
+    lines = [(i, [cell.strip() for cell in row]) for i, row in enumerate(rows, start=1)]
+    lines = [(i, row) for i, row in lines if any(row)]
     if not lines:
         raise DatasetError(f"{table}: an empty table")
     n_columns = len(lines[0][1])
