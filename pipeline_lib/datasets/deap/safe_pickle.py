@@ -33,8 +33,9 @@ _ORDERS = ("<", ">", "=", "|")
 def load_arrays(path: Path) -> dict[str, Floats]:
     """Return the arrays of a pickled {name: numeric array}, as float64.
 
-    Reads what Python 2 and 3 write with protocols 0 to 4. Raises RecordingError, naming the
-    file and what is refused, for anything else: other names, other types, a damaged stream.
+    Reads what Python 2 and 3 write with protocols 0 to 4; protocol 5 names another function.
+    Raises RecordingError, naming the file and what is refused, for anything else: other names,
+    other types, a damaged stream.
     """
     # The unpickler has no common base for what a hostile or damaged stream makes it raise.
     damage = (pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, LookupError,
