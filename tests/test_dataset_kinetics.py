@@ -239,9 +239,9 @@ def test_large_trees_are_indexed_fast_and_in_little_memory(tmp_path):
     for video in videos:
         (tmp_path / "train" / f"{video}_000001_000011.mp4").touch()
     annotate(tmp_path, "train", *(f"crying,{video},1,11,train" for video in videos))
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(kinetics.discover(tmp_path)) == n_clips
-    assert time.perf_counter() - started < 60 * n_clips / 306_245
+    assert time.process_time() - started < 60 * n_clips / 306_245
     tracemalloc.start()
     kinetics.discover(tmp_path)
     _, peak = tracemalloc.get_traced_memory()
