@@ -35,7 +35,7 @@ def _cache_in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def video(folder: Path, name: str, *, n_frames: int = stand_in.N_ROWS) -> Path:
     path = folder / name
-    images = [np.full((32, 48, 3), 8 * i, np.uint8) for i in range(n_frames)]
+    images = [np.full((32, 48, 3), 8 * i % 256, np.uint8) for i in range(n_frames)]
     write_video(path, images, frame_rate=stand_in.RATE)
     return path
 
@@ -272,6 +272,14 @@ def test_only_the_frames_at_a_rate_are_expected(tmp_path: Path) -> None:
     (result,) = extract(tmp_path, "a.mp4", openface=slower).values()
     assert result.status == "failed"
     assert "20 rows for 10 frames at openface.fps = 12.5" in result.reason
+
+
+def test_as_many_rows_of_other_frames_are_a_part(tmp_path: Path) -> None:
+    video(tmp_path, "a.mp4", n_frames=2 * stand_in.N_ROWS)  # of which it reads the first half
+    slower = PARAMS.model_copy(update={"fps": stand_in.RATE / 2})
+    (result,) = extract(tmp_path, "a.mp4", openface=slower).values()
+    assert (result.status, result.frames) == ("partial", 20)
+    assert "no row near 9 of 20 frames at openface.fps = 12.5" in result.reason
 
 
 def test_a_missing_program_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ def read_result(
 ) -> Result:
     """Rows of schema.OPENFACE from a CSV, at the times at which the video's frames decode.
 
-    partial : the video breaks off before the end that it announces, or rows are missing
+    partial : the video breaks off before the end that it announces, or rows are missing, be it
+              that as many are there of other frames
     failed  : the share of frames with a face is below openface.min_success
 
     Raises RecordingError if the CSV is not of this video.
@@ -51,6 +52,9 @@ def read_result(
         return result(table, "partial", reason)
     if n_rows < n_expected:
         return result(table, "partial", f"{video}: {n_rows} rows for {n_expected} frames")
+    if n_far := _n_far(times, table["time"].to_numpy(), openface.fps):
+        reason = f"{video}: no row near {n_far} of {n_expected} frames at openface.fps"
+        return result(table, "partial", f"{reason} = {openface.fps}")
     return result(table)
 
 
@@ -80,6 +84,20 @@ def _agrees(times: Floats, *, rows: pl.DataFrame, fps: float | None, announced: 
 def _frames_read(times: Floats, fps: float | None) -> Ints:
     """Indices of the frames that the program should have read."""
     return np.arange(len(times)) if fps is None else at_rate(times, fps=fps)
+
+
+def _n_far(times: Floats, found: Floats, fps: float | None) -> int:
+    """How many of the frames to read have no row within a step of the rate.
+
+    times, found : s, of the frames and of the rows. Which frames are the nearest to the rate can
+                   differ by one if not all decode, so not the very same ones are asked for.
+    """
+    if fps is None:
+        return 0  # numbers of rows tell
+    wanted = times[_frames_read(times, fps)]
+    after = np.searchsorted(found, wanted)
+    near = found[np.stack([(after - 1).clip(0), after.clip(max=len(found) - 1)])]
+    return int((np.abs(near - wanted).min(axis=0) > 1 / fps).sum())
 
 
 def _with_times(
