@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from pipeline_lib.core import paths, tables, tracking
-from pipeline_lib.core.schema import RATINGS
+from pipeline_lib.core.schema import RATINGS, RECORDINGS
 from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
 
@@ -21,6 +21,7 @@ def main(dataset: str, system: str) -> None:
     folds = verdicts.cleared_folds(dataset, verdict=dataset)
     recordings = sorted(folds["recording_id"].unique())
     tokens = inputs.read(dataset, recordings, names=config.inputs, n_tokens=config.tokens)
+    index = tables.read_table(paths.index(dataset), RECORDINGS)
     names = targets.names(layout)
     labels = targets.labels(tables.read_table(paths.ratings(dataset), RATINGS), recordings, names)
     out = paths.run(dataset, system)
@@ -45,7 +46,8 @@ def main(dataset: str, system: str) -> None:
             label=out.name,
         )
         missing = training.lacking(tokens, labels, names)
-        outputs.write(dataset, system, results, folds, missing=missing, names=names)
+        asked = index.filter(split="test")["recording_id"].to_list()
+        outputs.write(dataset, system, results, folds, missing=missing, names=names, asked=asked)
         for number, result in results.items():
             with run.fold(number) as child:
                 crossval.log_curves(child, result.history)

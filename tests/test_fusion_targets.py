@@ -59,8 +59,24 @@ def test_the_submission_is_the_table_of_the_challenge() -> None:
         for name in names
         for i, target in enumerate(reversed(CLASSES))
     ]  # fmt: skip
-    table = submission.table(pl.DataFrame(rows, schema=dict(ESTIMATES)), CLASSES)
+    estimates = pl.DataFrame(rows, schema=dict(ESTIMATES))
+    table, unknown = submission.table(estimates, CLASSES, asked=["00012", "00013"])
+    assert unknown == []
     assert table.columns == ["File_ID", *CLASSES]
     assert table["File_ID"].to_list() == ["[00012]", "[00013]"]
     assert table["Surprise"].to_list() == [1.2, 1.3]
     assert table["Adoration"].to_list() == [7.2, 7.3]
+
+
+def test_a_clip_that_could_not_be_read_is_in_the_submission_with_the_mean_of_the_others() -> None:
+    rows = [
+        {"recording_id": name, "subject": name, "fold": 0, "role": "withheld",
+         "selection": "held_out", "target": target, "value": None, "score": score}
+        for name, score in (("00001", 0.2), ("00003", 0.6))
+        for target in CLASSES
+    ]  # fmt: skip
+    estimates = pl.DataFrame(rows, schema=dict(ESTIMATES))
+    table, unknown = submission.table(estimates, CLASSES, asked=["00001", "00002", "00003"])
+    assert unknown == ["00002"]
+    assert table["File_ID"].to_list() == ["[00001]", "[00002]", "[00003]"]
+    assert table["Fear"].to_list() == pytest.approx([0.2, 0.4, 0.6])

@@ -1,5 +1,6 @@
 """What a run of a system on embeddings leaves: estimates, ledger, curves, choices, weights."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -10,6 +11,8 @@ from pipeline_lib.core import paths, tables
 from pipeline_lib.fusion import submission, training
 from pipeline_lib.learning import crossval
 
+log = logging.getLogger(__name__)
+
 
 def write(
     dataset: str,
@@ -19,12 +22,14 @@ def write(
     *,
     missing: Mapping[str, str],
     names: Sequence[str],
+    asked: Sequence[str],
 ) -> None:
     """Write all into the run's folder; a submission if labels of the tests are withheld.
 
     folds   : schema.FOLDS
     missing : recording_id -> why the system could not use it
     names   : of the targets
+    asked   : recordings of the owners' test, usable or not
     """
     out = paths.run(dataset, system)
     estimates = pl.concat(result.estimates for result in results.values())
@@ -35,8 +40,10 @@ def write(
     tables.write_table(crossval.history(histories), paths.history(dataset, system))
     tables.write_table(training.selections(histories), paths.selections(dataset, system))
     if not estimates.filter(role="withheld").is_empty():
-        table = submission.table(estimates, names)
+        table, unknown = submission.table(estimates, names, asked=asked)
         tables.write_csv(table, paths.submission(dataset, system))
+        if unknown:
+            log.warning("%s: mean of the others for %s", paths.submission(dataset, system), unknown)
     for number, result in results.items():
         for selection, weights in result.weights.items():
             file = paths.weights(out, number, selection)
