@@ -48,7 +48,7 @@ def main(name: str) -> None:
                 out=out,
                 **settings,
             ),
-            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),
+            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name), start=start),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,

@@ -12,6 +12,7 @@ from pipeline_lib import corpus
 from pipeline_lib.clips import Clips
 from pipeline_lib.core import paths
 from pipeline_lib.core.schema import RECORDINGS
+from pipeline_lib.learning import splits
 from pipeline_lib.learning.training import TrainingError
 from tests.test_model_videomae import config, encoder, finetune, planted  # noqa: F401
 
@@ -48,14 +49,28 @@ def test_a_corpus_without_folds_needs_one_model():
     assert corpus.visible({"kinetics": "pq"}, {}, fold=None) == {"kinetics": {"p", "q"}}
 
 
-def test_sets_with_folds_teach_labels_and_others_classes():
+def test_a_set_that_nobody_after_is_tested_on_is_seen_whole_by_one_model(tmp_path: Path):
+    corpora = {"k400": ["kinetics"], "kad": ["kinetics", "amigos"], "kd": ["kinetics", "deap"]}
+    starts = [("amigos", "supervise-kd"), ("amigos", "pretrain-kad"), ("deap", "pretrain-kad")]
+    tested = splits.tested_after(starts, corpora, {"kd": "k400"})
+    assert tested == {"k400": [], "kad": ["amigos"], "kd": []}
+    same = splits.tested_after([*starts, ("deap", "supervise-kd")], corpora, {"kd": "k400"})
+    assert same["kd"] == ["deap"]  # the letter of Table 3
+    (tmp_path / "fold-all").mkdir()
+    assert corpus.fold_numbers({}, leaky=False, start=tmp_path) == [None]
+    for number in (1, 0):
+        paths.fold(tmp_path / "by-fold", number).mkdir(parents=True)
+    assert corpus.fold_numbers({}, leaky=False, start=tmp_path / "by-fold") == [0, 1]
+
+
+def test_sets_with_labels_teach_these_and_others_classes():
     indices = {
         "deap": index(("a", "7", 1, 0), ("b", "7", None, 1)),
         "kinetics": index(
             ("p", "laughing", None, None), ("q", "crying", None, None), ("r", "n/a", None, None)
         ),
     }
-    taught, n_classes = corpus.lessons(indices, {"deap": folds("rv")})
+    taught, n_classes = corpus.lessons(indices)
     assert n_classes == 2
     assert taught["deap"].keys() == {"a"}
     assert taught["deap"]["a"] == pytest.approx([1, 0, NAN], nan_ok=True)

@@ -97,6 +97,21 @@ def test_a_set_without_folds_is_seen_whole_and_audited(two: Two) -> None:
         audit({**open_set, "k": open_set["k"].with_columns(copied)}, folds)
 
 
+def test_a_set_that_is_seen_whole_must_not_be_the_one_that_is_tested(two: Two) -> None:
+    indices, folds = two
+    asked = {
+        "indices": indices,
+        "folds": folds,
+        "rules": {d: protocols.rules(indices[d], splits=PAPER, flaws=()) for d in folds},
+        "corpora": {"a": {"other": ["b"]}, "b": {}},
+    }
+    (first, *_) = splits.audit_all(**asked, whole={"a": {"other": ["b"]}})["a"]["other"]
+    assert first["fitted_on_subjects"]["pretrain"] == indices["b"]["subject"].n_unique() == 10
+    asked["corpora"]["a"]["other"] = ["a"]
+    with pytest.raises(splits.LeakageError, match="pretrain sees 2 test subjects"):
+        splits.audit_all(**asked, whole={"a": {"other": ["a"]}})
+
+
 def test_all_steps_before_a_start_count() -> None:
     corpora = {"k400": ["k"], "kad": ["k", "a", "d"], "k_d": ["k", "d"]}
     supervised = {"k_d": "kad"}
