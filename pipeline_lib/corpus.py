@@ -19,7 +19,7 @@ from pipeline_lib.learning import splits
 
 if TYPE_CHECKING:
     from pipeline_lib.clips import Clips
-    from pipeline_lib.learning.training import Epoch
+    from pipeline_lib.learning.training import Batch, Epoch
 
 Folds = Mapping[str, pl.DataFrame]  # data set -> schema.FOLDS, of those not seen whole
 Tables = Mapping[str, pl.DataFrame]  # data set -> schema.RECORDINGS, of all of the corpus
@@ -88,17 +88,26 @@ def pretrain_fold(
     folds: Folds,
     config: params.VideoMAE,
     seed: int,
+    done: bool = False,
     checkpoint: Path,
     out: Path,
 ) -> "list[Epoch]":
-    """Pre-train one model, self-supervised; write it below `out`, see paths.fold."""
+    """Pre-train one model, self-supervised; write it below `out`, see paths.fold.
+
+    done : config.pretrained was trained on this very corpus, and is the model as it is
+    """
     from torch.utils.data import ConcatDataset
 
     from models import videomae
 
     seen = visible({d: of.recording_ids for d, of in clips.items()}, folds, fold=fold)
+    data: ConcatDataset[Batch] = ConcatDataset(
+        clips[dataset].of(names) for dataset, names in seen.items()
+    )
+    if done:
+        return videomae.keep(data, config=config, out=paths.fold(out, fold))
     return videomae.pretrain(
-        ConcatDataset(clips[dataset].of(names) for dataset, names in seen.items()),
+        data,
         config=config,
         seed=seed,
         checkpoint=checkpoint,

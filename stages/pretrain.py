@@ -29,7 +29,14 @@ def main(name: str) -> None:
             settings,
             [paths.verdict(f"corpus-{name}")],
         )
-        work = partial(corpus.pretrain_fold, clips=clips, folds=folds, out=out, **settings)
+        work = partial(
+            corpus.pretrain_fold,
+            clips=clips,
+            folds=folds,
+            done=config.pretrained_on == name,
+            out=out,
+            **settings,
+        )
         epochs = crossval.side_by_side(
             work,
             corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),

@@ -136,6 +136,22 @@ def test_heads_read_what_transformers_reads(supervised):
     assert actions.shape == (2, 3)
 
 
+def test_a_corpus_that_the_checkpoint_was_made_on_has_it_as_it_is(tmp_path: Path, encoder: Path):  # noqa: F811
+    clips = {"kinetics": Clips(planted(8)[0], crop="large", size=config().image_size)}
+    settings = config(str(encoder)).model_copy(update={"pretrained_on": "k400"})
+    common = {"clips": clips, "folds": {}, "config": settings, "seed": 0}
+    for name, done in (("pretrain-k400", True), ("pretrain-more", False)):
+        out, saved = tmp_path / name, tmp_path / f"{name}.pt"
+        history = corpus.pretrain_fold(None, done=done, checkpoint=saved, out=out, **common)
+        same = (paths.fold(out, None) / "model.safetensors").read_bytes() == (
+            encoder / "model.safetensors"
+        ).read_bytes()
+        assert (history == [], same) == (done, done)
+    told = (paths.fold(tmp_path / "pretrain-k400", None) / "source.json").read_text()
+    assert str(encoder) in told
+    assert finetune(planted(8), tmp_path / "pretrain-k400" / "fold-0", epochs=1).history
+
+
 def test_one_model_of_all_folds_serves_each(tmp_path: Path, encoder: Path):  # noqa: F811
     assert paths.start(tmp_path, 3) == tmp_path / "fold-3"
     encoder.rename(shared := paths.fold(tmp_path, None))
