@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline_lib.core import paths, tables
 from pipeline_lib.core.files import sha256
-from pipeline_lib.core.schema import CROPS, FOLDS, LEDGER, RECORDINGS, TARGETS
+from pipeline_lib.core.schema import FOLDS, LEDGER, RECORDINGS, TARGETS
 from pipeline_lib.learning import splits
 from pipeline_lib.learning.splits import LeakageError, Rules
 
@@ -68,11 +68,10 @@ def cleared_folds(dataset: str, *, verdict: str) -> pl.DataFrame:
 
 
 def cleared_corpus(
-    name: str, datasets: Iterable[str], *, crop: str
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """Folds of those data sets of a corpus that have some, and clips of all; FOLDS and CROPS.
+    name: str, datasets: Iterable[str]
+) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
+    """Folds (FOLDS) of those data sets of a corpus that are not seen whole; folders of all clips.
 
-    crop : large | small
     Raises LeakageError unless the verdict was given on the very same ones.
     """
     verdict = f"corpus-{name}"
@@ -81,8 +80,7 @@ def cleared_corpus(
         if cleared["clips"].get(dataset) != _clips(dataset):
             raise _not_cleared(paths.crops(dataset), verdict)
     folds = {d: cleared_folds(d, verdict=verdict) for d in datasets if d in cleared["folds"]}
-    wanted = pl.col("crop") == crop
-    return folds, {d: tables.read_shards(paths.crops(d), CROPS, wanted) for d in datasets}
+    return folds, {d: paths.crops(d) for d in datasets}
 
 
 def is_leaky(corpus: str) -> bool:
