@@ -202,7 +202,10 @@ def test_a_loss_is_asked_for_when_the_next_step_is_under_way() -> None:
 def test_worker_processes_change_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU would be given, on the CPU: one worker for all epochs, in the same order."""
     alone, history = train(epochs=2)
-    arguments = loading("cuda", cores=2, decoded=True) | {"pin_memory": False}
+    arguments = loading("cuda", cores=2, decoded=True) | {
+        "pin_memory": False,
+        "multiprocessing_context": "fork",  # in no time
+    }
     monkeypatch.setattr(training, "loading", lambda *_, **__: arguments)
     served, same = train(epochs=2)
     assert same == history

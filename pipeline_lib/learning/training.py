@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from pipeline_lib.core import schema, seeds, tables
 from pipeline_lib.learning import splits
@@ -358,8 +358,8 @@ class _Run:
         """
         number = len(self.history) + 1
         torch.manual_seed(seeds.derive(seed, number))  # dropout and masks
-        assert train.generator is not None  # `_loaders` gives it one
-        train.generator.manual_seed(seeds.derive(seed, number))
+        assert isinstance(train.sampler, Order)  # `_loaders` gives it one
+        train.sampler.seed = seeds.derive(seed, number)
         train_loss = self._train(train, number)
         validation_loss = None
         if validation is not None:
@@ -489,24 +489,36 @@ def one_behind(values: Iterable[T]) -> Iterator[T]:
     yield from waiting
 
 
+class Order(Sampler[int]):
+    """Random, by the seed alone: whoever loads, and however often the run was resumed."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.seed = n, 0
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.Generator().manual_seed(self.seed)
+        torch.empty((), dtype=torch.int64).random_(generator=order)  # DataLoader's own first draw
+        return iter(torch.randperm(self.n, generator=order).tolist())
+
+
 def _loaders(
     train: Dataset[Batch], validation: Dataset[Batch] | None, batch_size: int
 ) -> tuple[DataLoader[Batch], DataLoader[Batch] | None]:
-    """Of all epochs, so that workers last; each epoch seeds the generator of the first one."""
+    """Of all epochs, so that workers last; each epoch seeds the order of the first one."""
     checked = None if validation is None else _loader(validation, batch_size)
-    return _loader(train, batch_size, torch.Generator()), checked
+    return _loader(train, batch_size, Order(_size(train))), checked
 
 
-def _loader(
-    data: Dataset[Batch], batch_size: int, order: torch.Generator | None = None
-) -> DataLoader[Batch]:
+def _loader(data: Dataset[Batch], batch_size: int, order: Order | None = None) -> DataLoader[Batch]:
     """Batches in random order, if one is given; data that give whole batches are not collated."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     decoded = not hasattr(data, "__getitems__")  # those in memory pick whole batches out of it
     how = loading(device, cores=len(os.sched_getaffinity(0)), decoded=decoded)
-    return DataLoader(
-        data, batch_size, shuffle=order is not None, generator=order, collate_fn=_collate, **how
-    )
+    own = None if order is None else torch.Generator()  # else it would draw from that of dropout
+    return DataLoader(data, batch_size, sampler=order, generator=own, collate_fn=_collate, **how)
 
 
 def _collate(items: Batch | list[Batch]) -> Batch:
