@@ -161,6 +161,7 @@ class Params(Section):
     splits: Splits
     flaws: list[Flaw]
     corpora: dict[str, Annotated[list[str], Field(min_length=1)]]
+    synthetic_corpora: Literal["refuse", "allow"]
     pretrain: list[str]
     supervise: dict[str, str]
     finetune: dict[str, Start]

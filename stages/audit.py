@@ -29,17 +29,30 @@ def main() -> None:
     rules = {
         d: protocols.rules(indices[d], splits=params.splits, flaws=params.flaws) for d in folds
     }
+    twins = {d for d, index in indices.items() if index["synthetic"].any()}
+    made_on = params.models[params.scale].videomae.pretrained_on
+    seen = {
+        name: splits.twins_seen(
+            row.dataset,
+            splits.taught_by(row.start, params.corpora, params.supervise, made_on=made_on),
+            twins,
+            allowed=params.synthetic_corpora == "allow",
+            key=f"finetune.{name}",
+        )
+        for name, row in params.finetune.items()
+    }
     report = splits.audit_all(
         indices=indices, folds=folds, rules=rules, corpora=corpora, whole=whole
     )
     tables.write_json(report, paths.LEAKAGE)
     for dataset in folds:
-        verdicts.clear(dataset, {dataset: rules[dataset].with_pretraining((), dataset)})
+        alone_rules = {dataset: rules[dataset].with_pretraining((), dataset)}
+        verdicts.clear(dataset, alone_rules, synthetic={dataset} & twins)
     for name, row in params.finetune.items():
         before = corpora[row.dataset][row.system]
         split = {row.dataset, *before} - {*whole[row.dataset][row.system]}
         followed = {d: rules[d].with_pretraining(before, row.dataset) for d in folds}
-        verdicts.clear(name, {d: followed[d] for d in folds if d in split})
+        verdicts.clear(name, {d: followed[d] for d in folds if d in split}, synthetic=seen[name])
     for name, corpus in params.corpora.items():
         split = {*tested[name]}  # the others are seen whole
         followed = {d: rules[d].without(*splits.OF_TRAINING) for d in folds if d in split}

@@ -120,6 +120,23 @@ def steps(start: str, supervised: Mapping[str, str]) -> list[str]:
     return [corpus, supervised[corpus]] if step == "supervise" else [corpus]
 
 
+def taught_by(
+    start: str,
+    corpora: Mapping[str, Sequence[str]],
+    supervised: Mapping[str, str],
+    *,
+    made_on: str | None,
+) -> list[str]:
+    """As `before`, but for the clips of a corpus whose self-supervised model is a checkpoint.
+
+    made_on : that corpus, if any: nothing is trained on our files of it
+    """
+    found = steps(start, supervised)
+    if found[-1] == made_on:
+        found = found[:-1]
+    return list(dict.fromkeys(d for corpus in found for d in corpora[corpus]))
+
+
 def tested_after(
     starts: Iterable[tuple[str, str]],
     corpora: Mapping[str, Sequence[str]],
@@ -145,6 +162,28 @@ def seen_whole(
     """
     found = (d for c in steps(start, supervised) for d in corpora[c] if d not in tested[c])
     return list(dict.fromkeys(found))
+
+
+def twins_seen(
+    dataset: str, before: Iterable[str], synthetic: Collection[str], *, allowed: bool, key: str
+) -> list[str]:
+    """The twins that a system of a data set is trained on: itself, and of its pre-training.
+
+    before    : data sets of its pre-training
+    synthetic : all twins
+    key       : of the system in params
+    Raises ProtocolError where twins teach a system of a real data set, unless that is allowed.
+    """
+    twins = [d for d in dict.fromkeys([dataset, *before]) if d in synthetic]
+    if twins and dataset not in twins and not allowed:
+        roots = ", ".join(f"datasets.{d}.root" for d in twins)
+        raise ProtocolError(
+            f"{key}: {dataset} is real, but its pre-training sees synthetic twins: {twins}. Point "
+            f"{roots} at real data; or start it from a checkpoint, pretrain-CORPUS with "
+            f"models.<scale>.videomae.pretrained and pretrained_on: CORPUS; or set "
+            f"synthetic_corpora: allow, and its results are marked as synthetic"
+        )
+    return twins
 
 
 def fitted_on(

@@ -21,16 +21,25 @@ from pipeline_lib.learning import splits
 from pipeline_lib.learning.splits import LeakageError, Rules
 
 
-def clear(name: str, rules: Mapping[str, Rules], *, corpus: Iterable[str] = ()) -> None:
+def clear(
+    name: str,
+    rules: Mapping[str, Rules],
+    *,
+    corpus: Iterable[str] = (),
+    synthetic: Iterable[str] = (),
+) -> None:
     """Write that the audit found no leak in the folds of these data sets, seen together.
 
-    rules  : data set -> what its folds follow; a flaw in them is let pass and stands in the verdict
-    corpus : data sets whose clips are seen, with folds or without
+    rules     : data set -> what its folds follow; a flaw in them is let pass and stands in the
+                verdict
+    corpus    : data sets whose clips are seen, with folds or without
+    synthetic : twins among the data sets that a system is trained on, from its first step on
     """
     verdict = {
         "folds": {dataset: sha256(paths.folds(dataset)) for dataset in sorted(rules)},
         "rules": {dataset: asdict(rules[dataset]) for dataset in sorted(rules)},
         "clips": {dataset: _clips(dataset) for dataset in sorted(corpus)},
+        "synthetic": sorted(synthetic),
     }
     tables.write_json(verdict, paths.verdict(name))
 
@@ -43,6 +52,15 @@ def note_lessons(name: str, corpus: Iterable[str]) -> None:
         for dataset in corpus
     }
     tables.write_json({"labels": labels}, paths.verdict(f"lessons-{name}"))
+
+
+def synthetic(verdict: str) -> list[str]:
+    """The twins among all that a system has seen.
+
+    verdict : a data set or a key of `finetune`
+    """
+    twins: list[str] = json.loads(paths.verdict(verdict).read_text())["synthetic"]
+    return twins
 
 
 def followed_rules(dataset: str, *, verdict: str) -> Rules:

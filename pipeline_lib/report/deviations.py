@@ -107,7 +107,8 @@ def of(setup: Setup, dataset: str, system: str, result: Summary) -> list[Deviati
 def _of_data(setup: Setup, dataset: str, result: Summary) -> Iterator[Deviation]:
     if result["synthetic"]:
         yield Deviation(
-            "synthetic twin", "the recordings are made up: no score is one of the real data set"
+            "synthetic twin",
+            "recordings that it was trained on are made up: no score is one of the real data set",
         )
     if dataset in TABLE_2 and result["n_recordings"] != (n := TABLE_2[dataset].n_clips):
         yield Deviation("other recordings", f"not the {n} of {TABLE_2[dataset].title}")
