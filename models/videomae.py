@@ -33,7 +33,7 @@ from pipeline_lib.clips import (
     lacking as lacking,  # a system says what it cannot do without
     usable,
 )
-from pipeline_lib.core import paths
+from pipeline_lib.core import paths, tables
 from pipeline_lib.core.schema import TARGETS
 from pipeline_lib.learning.training import (
     Batch,
@@ -119,6 +119,19 @@ def pretrain(
     _quieten()
     model.save_pretrained(out)
     return history
+
+
+def keep(clips: Dataset[Batch], *, config: params.VideoMAE, out: Path) -> list[Epoch]:
+    """Write config.pretrained as it is to the folder `out`, with its source: no epoch is trained.
+
+    Raises TrainingError if it does not fit the clips.
+    """
+    assert config.pretrained is not None  # as long as config names what it was made on
+    model = _load(VideoMAEForPreTraining, config.pretrained, clips)
+    model.save_pretrained(out)
+    commit = getattr(model.config, "_commit_hash", None)  # of the hub; a folder has none
+    tables.write_json({"pretrained": config.pretrained, "commit": commit}, out / "source.json")
+    return []
 
 
 def _to_pretrain(config: params.VideoMAE, clips: Dataset[Batch]) -> VideoMAEForPreTraining:

@@ -133,10 +133,14 @@ def by_subject(result: Run) -> Iterator[tuple[str, pl.DataFrame]]:
             yield str(subject), pl.concat(parts)
 
 
-def write(result: Run, out: Path, *, schema: Schema) -> None:
-    """Write the rows of all recordings as one shard a subject, and the ledger beside them."""
+def write(result: Run, out: Path, *, schema: Schema, group: int | None = None) -> None:
+    """Write the rows of all recordings as one shard a subject, and the ledger beside them.
+
+    group : as in tables.write_table
+    """
     for subject, rows in by_subject(result):
-        tables.write_table(validate(rows, schema, str(out)), tables.shard(out, subject))
+        table = validate(rows, schema, str(out))
+        tables.write_table(table, tables.shard(out, subject), group=group)
     tables.write_table(result.ledger, paths.ledger(out))
 
 

@@ -161,6 +161,7 @@ class Params(Section):
     splits: Splits
     flaws: list[Flaw]
     corpora: dict[str, Annotated[list[str], Field(min_length=1)]]
+    synthetic_corpora: Literal["refuse", "allow"]
     pretrain: list[str]
     supervise: dict[str, str]
     finetune: dict[str, Start]
@@ -236,6 +237,20 @@ class Params(Section):
                 f"finetune has {sorted(self.finetune)}, but trained_on and systems.finetune ask "
                 f"for {sorted(wanted)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def foreign_weights_know_no_test_subjects(self) -> Self:
+        for scale, models in self.models.items():
+            name = models.videomae.pretrained_on
+            key = f"models.{scale}.videomae.pretrained_on = {name}"
+            if name is not None and name not in self.pretrain:
+                raise ValueError(f"{key} is not among pretrain {self.pretrain}")
+            if name is not None and (split := sorted({*self.corpora[name]} & {*self.split_on})):
+                raise ValueError(
+                    f"{key} holds {split}, whose test subjects such weights would have "
+                    f"seen; name a corpus without {self.split_on}, or null to train on top of them"
+                )
         return self
 
 

@@ -45,7 +45,8 @@ def main(dataset: str) -> None:
             skip=partial(skip_reason, needs="video"),
             execution=params.execution,
         )
-        incremental.write(done, paths.crops(dataset), schema=CROPS)
+        # A clip lies together, so that one that is read on its own costs one small read.
+        incremental.write(done, paths.crops(dataset), schema=CROPS, group=params.crop.clip_frames)
         run.ledger(done.ledger, done.seconds)
     incremental.check_failures(done.ledger, stage="crop", max_failed=params.max_failed)
 

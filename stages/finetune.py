@@ -4,10 +4,8 @@ import sys
 from functools import partial
 from typing import Any, cast
 
-import polars as pl
-
 from pipeline_lib.core import paths, tables, tracking
-from pipeline_lib.core.schema import CROPS, RECORDINGS
+from pipeline_lib.core.schema import RECORDINGS
 from pipeline_lib.learning import crossval, verdicts
 from pipeline_lib.params import load_params
 
@@ -27,8 +25,7 @@ def main(name: str) -> None:
     start = paths.RUNS / row.start
     folds = verdicts.cleared_folds(row.dataset, verdict=name)
     labels = tables.read_table(paths.index(row.dataset), RECORDINGS)
-    crops = tables.read_shards(paths.crops(row.dataset), CROPS, pl.col("crop") == config.crop)
-    clips = Clips(crops, crop=config.crop, size=config.image_size)
+    clips = Clips(paths.crops(row.dataset), crop=config.crop, size=config.image_size)
     out = paths.run(row.dataset, row.system)
     with tracking.stage_run(
         "finetune",

@@ -16,9 +16,9 @@ def main(name: str) -> None:
     params = load_params()
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
-    folds, crops = verdicts.cleared_corpus(name, params.corpora[name], crop=config.crop)
+    folds, crops = verdicts.cleared_corpus(name, params.corpora[name])
     size = config.image_size
-    clips = {d: Clips(table, crop=config.crop, size=size) for d, table in crops.items()}
+    clips = {d: Clips(folder, crop=config.crop, size=size) for d, folder in crops.items()}
     out = paths.pretrained(name)
     with tracking.stage_run(
         "pretrain", name, experiment=params.execution.experiment, params=settings
@@ -29,7 +29,14 @@ def main(name: str) -> None:
             settings,
             [paths.verdict(f"corpus-{name}")],
         )
-        work = partial(corpus.pretrain_fold, clips=clips, folds=folds, out=out, **settings)
+        work = partial(
+            corpus.pretrain_fold,
+            clips=clips,
+            folds=folds,
+            done=config.pretrained_on == name,
+            out=out,
+            **settings,
+        )
         epochs = crossval.side_by_side(
             work,
             corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),

@@ -60,7 +60,6 @@ def main() -> None:
             corpora=params.corpora,
             supervise=params.supervise,
             finetune=params.finetune,
-            trained_on=params.trained_on,
             videos=inputs.videos(synced, accounts),
         ),
         synced=synced,

@@ -17,9 +17,9 @@ def main(name: str) -> None:
     params = load_params()
     config = params.models[params.scale].videomae
     settings: dict[str, Any] = {"config": config, "seed": params.seed}
-    folds, crops = verdicts.cleared_corpus(name, params.corpora[name], crop=config.crop)
+    folds, crops = verdicts.cleared_corpus(name, params.corpora[name])
     size = config.image_size
-    clips = {d: Clips(table, crop=config.crop, size=size) for d, table in crops.items()}
+    clips = {d: Clips(folder, crop=config.crop, size=size) for d, folder in crops.items()}
     start, out = paths.pretrained(params.supervise[name]), paths.supervised(name)
     indices = {d: tables.read_table(paths.index(d), RECORDINGS) for d in params.corpora[name]}
     with tracking.stage_run(
@@ -48,7 +48,7 @@ def main(name: str) -> None:
                 out=out,
                 **settings,
             ),
-            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name)),
+            corpus.fold_numbers(folds, leaky=verdicts.is_leaky(name), start=start),
             checkpoints=checkpoints,
             execution=params.execution,
             label=out.name,

@@ -12,6 +12,7 @@ from pipeline_lib import corpus
 from pipeline_lib.clips import Clips
 from pipeline_lib.core import paths
 from pipeline_lib.core.schema import RECORDINGS
+from pipeline_lib.learning import splits
 from pipeline_lib.learning.training import TrainingError
 from tests.test_model_videomae import config, encoder, finetune, planted  # noqa: F401
 
@@ -48,14 +49,28 @@ def test_a_corpus_without_folds_needs_one_model():
     assert corpus.visible({"kinetics": "pq"}, {}, fold=None) == {"kinetics": {"p", "q"}}
 
 
-def test_sets_with_folds_teach_labels_and_others_classes():
+def test_a_set_that_nobody_after_is_tested_on_is_seen_whole_by_one_model(tmp_path: Path):
+    corpora = {"k400": ["kinetics"], "kad": ["kinetics", "amigos"], "kd": ["kinetics", "deap"]}
+    starts = [("amigos", "supervise-kd"), ("amigos", "pretrain-kad"), ("deap", "pretrain-kad")]
+    tested = splits.tested_after(starts, corpora, {"kd": "k400"})
+    assert tested == {"k400": [], "kad": ["amigos"], "kd": []}
+    same = splits.tested_after([*starts, ("deap", "supervise-kd")], corpora, {"kd": "k400"})
+    assert same["kd"] == ["deap"]  # the letter of Table 3
+    (tmp_path / "fold-all").mkdir()
+    assert corpus.fold_numbers({}, leaky=False, start=tmp_path) == [None]
+    for number in (1, 0):
+        paths.fold(tmp_path / "by-fold", number).mkdir(parents=True)
+    assert corpus.fold_numbers({}, leaky=False, start=tmp_path / "by-fold") == [0, 1]
+
+
+def test_sets_with_labels_teach_these_and_others_classes():
     indices = {
         "deap": index(("a", "7", 1, 0), ("b", "7", None, 1)),
         "kinetics": index(
             ("p", "laughing", None, None), ("q", "crying", None, None), ("r", "n/a", None, None)
         ),
     }
-    taught, n_classes = corpus.lessons(indices, {"deap": folds("rv")})
+    taught, n_classes = corpus.lessons(indices)
     assert n_classes == 2
     assert taught["deap"].keys() == {"a"}
     assert taught["deap"]["a"] == pytest.approx([1, 0, NAN], nan_ok=True)
@@ -119,6 +134,22 @@ def test_heads_read_what_transformers_reads(supervised):
         labels, actions = Taught(videomae, 3)(pixels)
         torch.testing.assert_close(labels, videomae(normalise(pixels)).logits)
     assert actions.shape == (2, 3)
+
+
+def test_a_corpus_that_the_checkpoint_was_made_on_has_it_as_it_is(tmp_path: Path, encoder: Path):  # noqa: F811
+    clips = {"kinetics": Clips(planted(8)[0], crop="large", size=config().image_size)}
+    settings = config(str(encoder)).model_copy(update={"pretrained_on": "k400"})
+    common = {"clips": clips, "folds": {}, "config": settings, "seed": 0}
+    for name, done in (("pretrain-k400", True), ("pretrain-more", False)):
+        out, saved = tmp_path / name, tmp_path / f"{name}.pt"
+        history = corpus.pretrain_fold(None, done=done, checkpoint=saved, out=out, **common)
+        same = (paths.fold(out, None) / "model.safetensors").read_bytes() == (
+            encoder / "model.safetensors"
+        ).read_bytes()
+        assert (history == [], same) == (done, done)
+    told = (paths.fold(tmp_path / "pretrain-k400", None) / "source.json").read_text()
+    assert str(encoder) in told
+    assert finetune(planted(8), tmp_path / "pretrain-k400" / "fold-0", epochs=1).history
 
 
 def test_one_model_of_all_folds_serves_each(tmp_path: Path, encoder: Path):  # noqa: F811

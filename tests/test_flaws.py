@@ -88,8 +88,8 @@ def test_folds_are_given_out_with_the_flaws_of_the_verdict(
     rows = [(0, name, name, role) for name, role in zip("abc", splits.ROLES, strict=True)]
     write_table(pl.DataFrame(rows, schema=dict(FOLDS), orient="row"), paths.folds("deap"))
     asked = splits.Rules("grouped", (EPOCH, LEAKY), 1)
-    verdicts.clear("deap", {"deap": asked.with_pretraining((), {"deap"})})
-    verdicts.clear("deap-videomae", {"deap": asked.with_pretraining(["k", "deap"], {"deap"})})
+    verdicts.clear("deap", {"deap": asked.with_pretraining((), "deap")})
+    verdicts.clear("deap-videomae", {"deap": asked.with_pretraining(["k", "deap"], "deap")})
     given = verdicts.cleared_folds("deap", verdict="deap")
     assert sorted(given.rows())[-1] == (0, "c", "c", "test")
     assert names(given, EPOCH) == {"c"}
@@ -127,16 +127,24 @@ def test_the_audit_stage_marks_whom_a_flaw_touches(
     stages.audit.main()
     verdicts_of = {
         name: json.loads(paths.verdict(name).read_text())["rules"]
-        for name in ("amigos", "amigos-videomae", "amigos-videomae_k400", "corpus-kad")
+        for name in (
+            "amigos",
+            "amigos-videomae",
+            "amigos-videomae_k400",
+            "amigos-videomae_other",
+            "corpus-kad",
+        )
     }
     flaws = {name: rules["amigos"]["flaws"] for name, rules in verdicts_of.items()}
     assert flaws == {
         "amigos": [EPOCH],
         "amigos-videomae": [EPOCH, LEAKY],
         "amigos-videomae_k400": [EPOCH],
+        "amigos-videomae_other": [EPOCH],  # it never saw the target
         "corpus-kad": [LEAKY],
     }
-    assert json.loads(paths.verdict("corpus-k400").read_text())["rules"] == {}
+    for name in ("k400", "k400_deap"):
+        assert json.loads(paths.verdict(f"corpus-{name}").read_text())["rules"] == {}
     found = json.loads(paths.LEAKAGE.read_text())["amigos"]
     assert (found["svm"][0]["flaws"], found["videomae"][0]["flaws"]) == ([EPOCH], [EPOCH, LEAKY])
 

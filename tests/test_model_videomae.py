@@ -1,6 +1,7 @@
 """VideoMAE at 32 px: masks, pre-training, Hugging Face folders, fine-tuning, leaks."""
 
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from transformers import (
 from models.videomae import finetune_fold, layer_groups, normalise, pretrain, tube_masks
 from pipeline_lib.clips import Clips, decode, usable
 from pipeline_lib.core.schema import CROPS
+from pipeline_lib.core.tables import shard, write_table
 from pipeline_lib.learning.training import FoldResult, TrainingError
 from pipeline_lib.params import VideoMAE, load_params
 
@@ -136,6 +138,30 @@ def test_clips_are_rgb_in_order_and_of_one_crop() -> None:
     np.testing.assert_allclose(pixels[:, :, 4, 4], [[100, 0, 0], [200, 0, 0]], atol=2)
     assert clips[0]["pixels"] is pixels
     assert decode(rows[0]["jpeg"], size=6).shape == (6, 6, 3)
+
+
+def test_stored_clips_are_those_in_memory_however_they_lie(tmp_path: Path) -> None:
+    crops = planted(3)[0]
+    held = Clips(crops, crop="large", size=SIZE)
+    parts = crops.partition_by("recording_id")
+    for part, group in zip(parts, [None, 3, N_FRAMES, 64, 1, 2], strict=True):
+        mixed = pl.concat(
+            [part.with_columns(crop=pl.lit("small")), part.sample(fraction=1, shuffle=True)]
+        )
+        write_table(mixed, shard(tmp_path, part["recording_id"][0]), group=group)
+    stored = pickle.loads(pickle.dumps(Clips(tmp_path, crop="large", size=SIZE)))  # for a worker
+    assert stored.recording_ids == held.recording_ids
+    for i in range(len(held)):
+        assert torch.equal(stored[i]["pixels"], held[i]["pixels"])
+    assert len(Clips(tmp_path / "none", crop="large", size=SIZE)) == 0
+
+
+def test_no_more_is_kept_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(planted(3)[0], shard(tmp_path, "s"))
+    clips = Clips(tmp_path, crop="large", size=SIZE)
+    monkeypatch.setattr("pipeline_lib.clips.MEMORY", 5 * clips[0]["pixels"].nbytes)
+    first, last = ([clips[i]["pixels"] for i in range(len(clips))] for _ in range(2))
+    assert [a is b for a, b in zip(first, last, strict=True)] == [i < 5 for i in range(len(clips))]
 
 
 def test_pretraining_learns_and_writes_a_hugging_face_folder(tmp_path: Path) -> None:

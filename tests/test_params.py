@@ -46,6 +46,17 @@ def load(content: dict[str, Any], folder: Path) -> object:
         ("finetune.deap-videomae_small.crop", "tiny", "finetune.deap-videomae_small.crop: Input"),
         ("systems.finetune", ["videomae"], "finetune has ['amigos-videomae', 'amigos-videomae_k4"),
         ("models.tiny.mvp.heads", 7, "dim = 32 is not a multiple of heads = 7"),
+        ("models.tiny.videomae.pretrained_on", "k400", "made on, which is null"),
+        (
+            "models.paper.videomae.pretrained_on",
+            "kad",
+            "pretrained_on = kad holds ['amigos', 'deap']",
+        ),
+        (
+            "models.paper.videomae.pretrained_on",
+            "k600",
+            "k600 is not among pretrain ['k400', 'kad']",
+        ),
         ("models.tiny.videomae.patch_size", 15, "not whole patches of patch_size = 15 px"),
         ("systems.baseline", ["svm_audio"], "systems.baseline.0: Input should be 'majority'"),
         ("baselines.boosting.leaves", 1, "boosting.leaves: Input should be greater than or equal"),

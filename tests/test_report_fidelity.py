@@ -117,6 +117,21 @@ def test_a_corpus_of_other_clips_is_named():
     assert titles(few, "mvp") == OPEN
 
 
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (None, "supervised on the other target"),
+        ("supervise-k400_amigos", "fold-aware pre-training"),
+    ],
+)
+def test_the_row_between_the_text_and_table_3_says_which_it_is(start, said):
+    made = faithful()
+    row = made.finetune["amigos-videomae_other"]
+    letter = row.model_copy(update={"start": start or row.start})
+    made = replace(made, finetune={**made.finetune, "amigos-videomae_other": letter})
+    assert titles(made, "videomae_other") == [said, *OPEN]
+
+
 @pytest.mark.parametrize("dataset", TABLE_4)
 def test_every_published_cell_has_its_place(dataset):
     ran = {name: result(dataset) for name in SYSTEMS}

@@ -97,6 +97,38 @@ def test_a_set_without_folds_is_seen_whole_and_audited(two: Two) -> None:
         audit({**open_set, "k": open_set["k"].with_columns(copied)}, folds)
 
 
+def test_a_set_that_is_seen_whole_must_not_be_the_one_that_is_tested(two: Two) -> None:
+    indices, folds = two
+    asked = {
+        "indices": indices,
+        "folds": folds,
+        "rules": {d: protocols.rules(indices[d], splits=PAPER, flaws=()) for d in folds},
+        "corpora": {"a": {"other": ["b"]}, "b": {}},
+    }
+    (first, *_) = splits.audit_all(**asked, whole={"a": {"other": ["b"]}})["a"]["other"]
+    assert first["fitted_on_subjects"]["pretrain"] == indices["b"]["subject"].n_unique() == 10
+    asked["corpora"]["a"]["other"] = ["a"]
+    with pytest.raises(splits.LeakageError, match="pretrain sees 2 test subjects"):
+        splits.audit_all(**asked, whole={"a": {"other": ["a"]}})
+
+
+def test_twins_teach_a_system_of_a_real_set_on_request_alone() -> None:
+    asked = {"allowed": False, "key": "finetune.a-x"}
+    assert splits.twins_seen("a", ["k", "b"], (), **asked) == []  # all real
+    assert splits.twins_seen("a", ["k"], {"a", "k"}, **asked) == ["a", "k"]  # all twins
+    assert splits.twins_seen("a", ["k"], {"a"}, **asked) == ["a"]
+    with pytest.raises(
+        splits.ProtocolError, match=r"finetune.a-x: a is real.*datasets.k.root.*pret"
+    ):
+        splits.twins_seen("a", ["k", "b"], {"k"}, **asked)
+    assert splits.twins_seen("a", ["k", "b"], {"k"}, **asked | {"allowed": True}) == ["k"]
+    corpora, supervised = {"k400": ["k"], "k_d": ["k", "d"]}, {"k_d": "k400"}
+    starts = {"pretrain-k400": [], "supervise-k_d": ["k", "d"]}
+    for start, seen in starts.items():
+        assert splits.taught_by(start, corpora, supervised, made_on="k400") == seen
+    assert splits.taught_by("pretrain-k400", corpora, supervised, made_on=None) == ["k"]
+
+
 def test_all_steps_before_a_start_count() -> None:
     corpora = {"k400": ["k"], "kad": ["k", "a", "d"], "k_d": ["k", "d"]}
     supervised = {"k_d": "kad"}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from pipeline_lib.learning import training
 from pipeline_lib.learning.training import (
     Batch,
     Epoch,
@@ -25,6 +26,9 @@ from pipeline_lib.learning.training import (
     fit_by,
     halving,
     label_loss,
+    loading,
+    one_behind,
+    precision,
     probabilities,
     score_table,
     warmup_cosine,
@@ -159,6 +163,53 @@ def test_without_validation_the_last_epoch_counts() -> None:
             batch_size=4, patience=1, seed=0, checkpoint=None)
     )  # fmt: skip
     assert [(epoch.best, epoch.validation_loss) for epoch in history] == [(True, None)] * 3
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "decoded", "workers"),
+    [("cpu", 8, True, 0), ("cuda", 8, False, 0), ("cuda", 4, True, 3), ("cuda", 64, True, 8)],
+)
+def test_workers_decode_for_a_gpu_alone(
+    device: str, cores: int, decoded: bool, workers: int
+) -> None:
+    how = loading(device, cores=cores, decoded=decoded)
+    assert how.get("num_workers", 0) == workers
+    assert how.get("pin_memory", False) == how.get("persistent_workers", False) == (workers > 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "bf16", "chosen"),
+    [
+        (None, "cuda", True, "bf16"),
+        (None, "cuda", False, None),
+        (None, "cpu", True, None),
+        ("no", "cuda", True, None),
+        ("fp16", "cuda", True, None),
+    ],
+)
+def test_a_gpu_computes_in_bf16_unless_told_otherwise(
+    asked: str | None, device: str, bf16: bool, chosen: str | None
+) -> None:
+    assert precision(asked, device=device, bf16=bf16) == chosen
+
+
+def test_a_loss_is_asked_for_when_the_next_step_is_under_way() -> None:
+    made: list[int] = []
+    steps = (made.append(i) or i for i in range(3))  # type: ignore[func-returns-value]
+    assert [(i, len(made)) for i in one_behind(steps)] == [(0, 2), (1, 3), (2, 3)]
+
+
+def test_worker_processes_change_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU would be given, on the CPU: one worker for all epochs, in the same order."""
+    alone, history = train(epochs=2)
+    arguments = loading("cuda", cores=2, decoded=True) | {
+        "pin_memory": False,
+        "multiprocessing_context": "fork",  # in no time
+    }
+    monkeypatch.setattr(training, "loading", lambda *_, **__: arguments)
+    served, same = train(epochs=2)
+    assert same == history
+    assert_same_weights(alone, served)
 
 
 def test_infinite_loss_says_where_and_at_what_rate() -> None:

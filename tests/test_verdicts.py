@@ -67,16 +67,16 @@ def test_a_verdict_tells_the_rules_and_the_flaws() -> None:
 
 
 def test_a_corpus_is_given_out_with_the_folds_that_it_has() -> None:
-    folds, crops = verdicts.cleared_corpus("kad", ["kinetics", "amigos", "deap"], crop="large")
+    folds, crops = verdicts.cleared_corpus("kad", ["kinetics", "amigos", "deap"])
     assert (set(folds), set(crops)) == ({"amigos", "deap"}, {"kinetics", "amigos", "deap"})
-    assert crops["deap"]["crop"].to_list() == ["large"]
-    assert verdicts.cleared_corpus("k400", ["kinetics"], crop="large")[0] == {}
+    assert crops["deap"] == paths.crops("deap")
+    assert verdicts.cleared_corpus("k400", ["kinetics"])[0] == {}
 
 
 def test_clips_that_changed_since_are_refused() -> None:
     write_clips("deap", key="other")
     with pytest.raises(LeakageError, match=r"deap/crops is not what .*corpus-kad"):
-        verdicts.cleared_corpus("kad", ["kinetics", "amigos", "deap"], crop="large")
+        verdicts.cleared_corpus("kad", ["kinetics", "amigos", "deap"])
 
 
 def test_a_verdict_on_a_corpus_changes_with_its_clips_alone() -> None:

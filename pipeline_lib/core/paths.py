@@ -95,6 +95,12 @@ def fold(run: Path, number: int | None) -> Path:
     return run / f"fold-{'all' if number is None else number}"
 
 
+def fold_numbers(run: Path) -> set[int]:
+    """Of the models of a run; none if there is one for all folds."""
+    names = (path.name.removeprefix("fold-") for path in run.glob("fold-*"))
+    return {int(name) for name in names if name.isdigit()}
+
+
 def weights(run: Path, number: int, selection: str) -> Path:
     """Of a model that `selection` chose the epoch of."""
     return fold(run, number) / f"{selection}.safetensors"

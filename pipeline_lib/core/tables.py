@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,15 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_table(table: pl.DataFrame, path: Path) -> None:
-    """Write a table; the same rows give the same bytes."""
-    atomic_write(path, lambda temporary: table.write_parquet(temporary, compression="zstd"))
+def write_table(table: pl.DataFrame, path: Path, *, group: int | None = None) -> None:
+    """Write a table; the same rows give the same bytes.
+
+    group : rows that lie together, to be read without the others; None: as many as polars likes
+    """
+    atomic_write(
+        path,
+        lambda file: table.write_parquet(file, compression="zstd", row_group_size=group),
+    )
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
@@ -81,6 +87,22 @@ def read_shards(folder: Path, schema: Schema, where: pl.Expr | None = None) -> p
     ]
     table = pl.concat(parts) if parts else pl.DataFrame(schema=dict(schema))
     return validate(table, schema, str(folder))
+
+
+def scan_rows(
+    folder: Path, schema: Schema, columns: Sequence[str], where: pl.Expr
+) -> Iterator[tuple[Path, pl.DataFrame]]:
+    """Each shard, and these columns of its rows that fulfil `where`, with their `row` in it."""
+    for path in shards(folder):
+        scan = pl.scan_parquet(path, hive_partitioning=False)
+        validate(scan.collect_schema().to_frame(), schema, str(path))
+        yield path, scan.with_row_index("row").select("row", *columns).filter(where).collect()
+
+
+def read_rows(path: Path, column: str, *, first: int, n: int) -> pl.Series:
+    """One column of rows that follow each other, without loading groups that hold none of them."""
+    scan = pl.scan_parquet(path, hive_partitioning=False)
+    return scan.slice(first, n).select(column).collect().to_series()
 
 
 def read_subject(folder: Path, schema: Schema, subject: str) -> pl.DataFrame:

@@ -4,7 +4,7 @@ No subject, and no copy of a recording's video or signals, may stand on both sid
 stimulus either, where the protocol says so. A flaw that was asked for passes, and is marked.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,9 +53,9 @@ class Rules:
         """Those of something that these flaws do not touch."""
         return replace(self, flaws=tuple(flaw for flaw in self.flaws if flaw not in flaws))
 
-    def with_pretraining(self, corpus: Iterable[str], folds: Container[str]) -> "Rules":
-        """Those of a system with this corpus: a leaky one needs a set with folds in it."""
-        return self if any(d in folds for d in corpus) else self.without(LEAKY)
+    def with_pretraining(self, corpus: Iterable[str], dataset: str) -> "Rules":
+        """Those of a system of this data set: a leaky corpus has that very set in it."""
+        return self if dataset in corpus else self.without(LEAKY)
 
 
 def together(rules: Iterable[Rules]) -> Rules:
@@ -89,7 +89,7 @@ def pretraining_list(
 ) -> pl.DataFrame:
     """Recordings that pre-training sees before a test fold is predicted, of sets with folds.
 
-    A corpus leaves out the test subjects of that fold in each of its data sets, even where it
+    A corpus leaves out the test subjects of that fold in each of these data sets, even where it
     reads no labels. A set that has fewer folds has no test subjects in those beyond, and gives the
     others all that it has. Columns dataset, recording_id, subject.
     """
@@ -111,9 +111,79 @@ def before(
     start      : pretrain-CORPUS | supervise-CORPUS
     supervised : corpus of a supervised step -> that of the self-supervised one before it
     """
+    return list(dict.fromkeys(d for corpus in steps(start, supervised) for d in corpora[corpus]))
+
+
+def steps(start: str, supervised: Mapping[str, str]) -> list[str]:
+    """The corpora of all steps of pre-training up to the weights `start`, the last one first."""
     step, corpus = start.split("-", 1)
-    earlier = corpora[supervised[corpus]] if step == "supervise" else ()
-    return list(dict.fromkeys([*corpora[corpus], *earlier]))
+    return [corpus, supervised[corpus]] if step == "supervise" else [corpus]
+
+
+def taught_by(
+    start: str,
+    corpora: Mapping[str, Sequence[str]],
+    supervised: Mapping[str, str],
+    *,
+    made_on: str | None,
+) -> list[str]:
+    """As `before`, but for the clips of a corpus whose self-supervised model is a checkpoint.
+
+    made_on : that corpus, if any: nothing is trained on our files of it
+    """
+    found = steps(start, supervised)
+    if found[-1] == made_on:
+        found = found[:-1]
+    return list(dict.fromkeys(d for corpus in found for d in corpora[corpus]))
+
+
+def tested_after(
+    starts: Iterable[tuple[str, str]],
+    corpora: Mapping[str, Sequence[str]],
+    supervised: Mapping[str, str],
+) -> dict[str, list[str]]:
+    """Corpus -> those of its data sets that some system which starts from it is tested on.
+
+    starts : data set that a system is tested on, and the weights that it starts from
+    """
+    tested = {(corpus, d) for d, start in starts for corpus in steps(start, supervised)}
+    return {name: [d for d in of if (name, d) in tested] for name, of in corpora.items()}
+
+
+def seen_whole(
+    start: str,
+    corpora: Mapping[str, Sequence[str]],
+    supervised: Mapping[str, str],
+    tested: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Of `before`, the data sets that a step sees whole, as no system after it is tested on them.
+
+    tested : as `tested_after` tells
+    """
+    found = (d for c in steps(start, supervised) for d in corpora[c] if d not in tested[c])
+    return list(dict.fromkeys(found))
+
+
+def twins_seen(
+    dataset: str, before: Iterable[str], synthetic: Collection[str], *, allowed: bool, key: str
+) -> list[str]:
+    """The twins that a system of a data set is trained on: itself, and of its pre-training.
+
+    before    : data sets of its pre-training
+    synthetic : all twins
+    key       : of the system in params
+    Raises ProtocolError where twins teach a system of a real data set, unless that is allowed.
+    """
+    twins = [d for d in dict.fromkeys([dataset, *before]) if d in synthetic]
+    if twins and dataset not in twins and not allowed:
+        roots = ", ".join(f"datasets.{d}.root" for d in twins)
+        raise ProtocolError(
+            f"{key}: {dataset} is real, but its pre-training sees synthetic twins: {twins}. Point "
+            f"{roots} at real data; or start it from a checkpoint, pretrain-CORPUS with "
+            f"models.<scale>.videomae.pretrained and pretrained_on: CORPUS; or set "
+            f"synthetic_corpora: allow, and its results are marked as synthetic"
+        )
+    return twins
 
 
 def fitted_on(
@@ -122,26 +192,28 @@ def fitted_on(
     *,
     fold: int,
     corpus: Sequence[str] = (),
+    whole: Collection[str] = (),
     indices: Mapping[str, pl.DataFrame],
     flaws: Sequence[str] = (),
 ) -> dict[str, pl.DataFrame]:
     """Step -> recordings that it sees before a system predicts this test fold.
 
-    corpus : data sets of the system's pre-training, if it has any; those without folds are
-             seen whole, as `indices` (schema.RECORDINGS) has them
+    corpus : data sets of the system's pre-training, if it has any
+    whole  : those of them that are seen whole, as `indices` (schema.RECORDINGS) has them, like
+             those without folds
     flaws  : of training are steps too; if pre-training is leaky, it sees every set whole
     Columns dataset, recording_id, subject.
     """
     own = with_flaws(folds[dataset], flaws)
-    steps = {
+    found = {
         role: _of(dataset, with_role(own, fold, role))
         for role in ("train", "validation", *sorted(flaws_of(own)))
     }
     if corpus:
-        split = [] if LEAKY in flaws else [d for d in corpus if d in folds]
-        whole = [_of(d, indices[d]) for d in corpus if d not in split]
-        steps["pretrain"] = pl.concat([pretraining_list(folds, split, fold=fold), *whole])
-    return steps
+        split = [d for d in corpus if d in folds and d not in whole and LEAKY not in flaws]
+        rest = [_of(d, indices[d]) for d in corpus if d not in split]
+        found["pretrain"] = pl.concat([pretraining_list(folds, split, fold=fold), *rest])
+    return found
 
 
 def audit_all(
@@ -150,19 +222,25 @@ def audit_all(
     folds: Mapping[str, pl.DataFrame],
     rules: Mapping[str, Rules],
     corpora: Mapping[str, Mapping[str, Sequence[str]]],
+    whole: Mapping[str, Mapping[str, Collection[str]]] | None = None,
 ) -> dict[str, Any]:
     """Audit every system on every data set and fold.
 
     indices, folds, rules : by data set; indices also of those without folds
     corpora               : data set -> system -> data sets of its pre-training, () for none
+    whole                 : data set -> system -> those of them that it sees whole; default: none
     """
     found: dict[str, Any] = {}
     for dataset, table in folds.items():
         check_protocol(dataset, table, rules[dataset])
         numbers = sorted(table["fold"].unique())
         tests = {fold: _of(dataset, with_role(table, fold, "test")) for fold in numbers}
+        seen = {
+            system: (tuple(corpus), tuple((whole or {}).get(dataset, {}).get(system, ())))
+            for system, corpus in corpora[dataset].items()
+        }
         by_corpus = {  # most systems see the same
-            corpus: [
+            (corpus, entire): [
                 audit(
                     indices=indices,
                     test=tests[fold],
@@ -171,6 +249,7 @@ def audit_all(
                         folds,
                         fold=fold,
                         corpus=corpus,
+                        whole=entire,
                         indices=indices,
                         flaws=followed.flaws,
                     ),
@@ -179,12 +258,10 @@ def audit_all(
                 )
                 for fold in numbers
             ]
-            for corpus in dict.fromkeys(map(tuple, corpora[dataset].values()))
-            for followed in (rules[dataset].with_pretraining(corpus, folds),)
+            for corpus, entire in dict.fromkeys(seen.values())
+            for followed in (rules[dataset].with_pretraining(corpus, dataset),)
         }
-        found[dataset] = {
-            system: by_corpus[tuple(corpus)] for system, corpus in corpora[dataset].items()
-        }
+        found[dataset] = {system: by_corpus[of] for system, of in seen.items()}
     return found
 
 

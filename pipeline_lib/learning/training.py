@@ -6,12 +6,13 @@ resumed therefore ends with the very weights of one that was never disturbed.
 
 import logging
 import math
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from pipeline_lib.core import schema, seeds, tables
 from pipeline_lib.learning import splits
@@ -35,6 +36,9 @@ Schedule = Callable[[float], float]  # epochs done, with fraction -> factor of t
 
 # s of training that a kill may cost. A small model's epoch takes less time than to write it down.
 CHECKPOINT_EVERY = 5.0
+MOST_WORKERS = 8  # processes that decode for one GPU
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,32 @@ class Items(Dataset[Batch]):
     """Labelled items, each of one recording: a whole trial, or one of its clips."""
 
     recording_ids: list[str]
+
+
+def loading(device: str, *, cores: int, decoded: bool) -> dict[str, Any]:
+    """DataLoader's arguments: worker processes where a GPU would wait for pictures to be decoded.
+
+    device  : cpu | cuda | another of torch's
+    cores   : that this process may use
+    decoded : whether items are made when asked for; others are in memory, and need no worker
+    """
+    if device != "cuda" or not decoded:
+        return {}
+    return {
+        "num_workers": max(1, min(cores - 1, MOST_WORKERS)),
+        "persistent_workers": True,
+        "pin_memory": True,
+        "multiprocessing_context": "spawn",  # neither CUDA nor polars outlives a fork
+    }
+
+
+def precision(asked: str | None, *, device: str, bf16: bool) -> str | None:
+    """accelerate's mixed precision; None: as ACCELERATE_MIXED_PRECISION says, else none.
+
+    asked : that variable
+    bf16  : whether the device computes in it
+    """
+    return "bf16" if asked is None and device == "cuda" and bf16 else None
 
 
 class Recipe(Protocol):
@@ -141,14 +171,15 @@ def fit(
                  after all that the run depends on (data, params, code): nothing inside tells one
                  run's file from another's
 
-    Device and precision are accelerate's: a GPU if there is one, ACCELERATE_MIXED_PRECISION.
+    Device and precision are accelerate's: a GPU if there is one, `precision`.
     Raises TrainingError when a loss is not finite.
     """
     n_batches = math.ceil(_size(train) / batch_size)
     run = _Run(model, loss, optimiser, lambda step: schedule(step / n_batches), checkpoint)
     yield from tuple(run.history)
+    loaders = _loaders(train, validation, batch_size)
     while len(run.history) < epochs and not _exhausted(run.history, patience):
-        epoch = run.advance(train, validation, batch_size=batch_size, seed=seed)
+        epoch = run.advance(*loaders, seed=seed)
         log.info("%s, of at most %d", epoch, epochs)
         yield epoch
     run.finish()
@@ -179,10 +210,9 @@ def fit_by(
     run = _Run(
         model, loss, optimiser, lambda step: schedule(step / n_batches), checkpoint, criteria
     )
+    loaders = _loaders(train, validation, batch_size)
     while len(run.history) < epochs and run.asked(patience):
-        epoch = run.advance(
-            train, validation, batch_size=batch_size, seed=seed, asked=run.asked(patience)
-        )
+        epoch = run.advance(*loaders, seed=seed, asked=run.asked(patience))
         log.info("%s, of at most %d", epoch, epochs)
     run.finish()
     return run.history, run.best_by
@@ -297,7 +327,10 @@ class _Run:
     ) -> None:
         from accelerate import Accelerator
 
-        self.accelerator = Accelerator()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        asked = os.environ.get("ACCELERATE_MIXED_PRECISION")
+        bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
+        self.accelerator = Accelerator(mixed_precision=precision(asked, device=device, bf16=bf16))
         self.loss = loss
         self.optimiser = optimiser
         self.scheduler = LambdaLR(optimiser, factor)
@@ -313,10 +346,9 @@ class _Run:
 
     def advance(
         self,
-        train: Dataset[Batch],
-        validation: Dataset[Batch] | None,
+        train: DataLoader[Batch],
+        validation: DataLoader[Batch] | None,
         *,
-        batch_size: int,
         seed: int,
         asked: Sequence[str] = (),
     ) -> Epoch:
@@ -326,12 +358,12 @@ class _Run:
         """
         number = len(self.history) + 1
         torch.manual_seed(seeds.derive(seed, number))  # dropout and masks
-        order = torch.Generator().manual_seed(seeds.derive(seed, number))
-        batches = _loader(train, batch_size, order)
-        train_loss = self._train(batches, number)
+        assert isinstance(train.sampler, Order)  # `_loaders` gives it one
+        train.sampler.seed = seeds.derive(seed, number)
+        train_loss = self._train(train, number)
         validation_loss = None
         if validation is not None:
-            validation_loss = self._validate(_loader(validation, batch_size))
+            validation_loss = self._validate(validation)
         scores = {name: self.criteria[name](self.model) for name in asked}
         better = [name for name in asked if scores[name] > self._best_score(name)]
         for name in better:
@@ -364,21 +396,28 @@ class _Run:
     def _train(self, batches: DataLoader[Batch], number: int) -> float:
         self.model.train()
         total = 0.0
-        for i, batch in enumerate(batches, start=1):
-            value = self.loss(self.model, _to(batch, self.accelerator.device))
+        # To ask a GPU for the loss is to wait for it: so when the next step is already under way.
+        for i, (value, rate, n_items) in enumerate(one_behind(self._steps(batches)), start=1):
             loss = value.item()
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"epoch {number}, batch {i} of {len(batches)}: the loss is {loss} at "
-                    f"learning rate {self.scheduler.get_last_lr()[-1]:.3g}; lower learning_rate, "
+                    f"learning rate {rate:.3g}; lower learning_rate, "
                     f"or look for NaN and infinity in the data"
                 )
+            total += loss * n_items
+        return total / _size(batches.dataset)
+
+    def _steps(self, batches: DataLoader[Batch]) -> Iterator[tuple[Tensor, float, int]]:
+        """Take a step a batch; its loss, at which learning rate, and of how many items."""
+        for batch in batches:
+            rate = float(self.scheduler.get_last_lr()[-1])
+            value = self.loss(self.model, _to(batch, self.accelerator.device))
             self.accelerator.backward(value)
             self.stepper.step()
             self.stepper.zero_grad()
             self.scheduler.step()
-            total += loss * _n_items(batch)
-        return total / _size(batches.dataset)
+            yield value.detach(), rate, _n_items(batch)
 
     def _validate(self, batches: DataLoader[Batch]) -> float:
         self.model.eval()
@@ -441,13 +480,45 @@ def _exhausted(history: list[Epoch], patience: int) -> bool:
     return len(history) >= patience and not any(epoch.best for epoch in history[-patience:])
 
 
-def _loader(
-    data: Dataset[Batch], batch_size: int, order: torch.Generator | None = None
-) -> DataLoader[Batch]:
+def one_behind(values: Iterable[T]) -> Iterator[T]:
+    """The same values, each when the next one has been made."""
+    waiting: list[T] = []
+    for value in values:
+        yield from waiting
+        waiting = [value]
+    yield from waiting
+
+
+class Order(Sampler[int]):
+    """Random, by the seed alone: whoever loads, and however often the run was resumed."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.seed = n, 0
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.Generator().manual_seed(self.seed)
+        torch.empty((), dtype=torch.int64).random_(generator=order)  # DataLoader's own first draw
+        return iter(torch.randperm(self.n, generator=order).tolist())
+
+
+def _loaders(
+    train: Dataset[Batch], validation: Dataset[Batch] | None, batch_size: int
+) -> tuple[DataLoader[Batch], DataLoader[Batch] | None]:
+    """Of all epochs, so that workers last; each epoch seeds the order of the first one."""
+    checked = None if validation is None else _loader(validation, batch_size)
+    return _loader(train, batch_size, Order(_size(train))), checked
+
+
+def _loader(data: Dataset[Batch], batch_size: int, order: Order | None = None) -> DataLoader[Batch]:
     """Batches in random order, if one is given; data that give whole batches are not collated."""
-    return DataLoader(
-        data, batch_size, shuffle=order is not None, generator=order, collate_fn=_collate
-    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    decoded = not hasattr(data, "__getitems__")  # those in memory pick whole batches out of it
+    how = loading(device, cores=len(os.sched_getaffinity(0)), decoded=decoded)
+    own = None if order is None else torch.Generator()  # else it would draw from that of dropout
+    return DataLoader(data, batch_size, sampler=order, generator=own, collate_fn=_collate, **how)
 
 
 def _collate(items: Batch | list[Batch]) -> Batch:
@@ -462,7 +533,7 @@ def _inputs(batch: Batch) -> Batch:
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
-    return {name: x.to(device) for name, x in batch.items()}
+    return {name: x.to(device, non_blocking=True) for name, x in batch.items()}
 
 
 def _n_items(batch: Batch) -> int:

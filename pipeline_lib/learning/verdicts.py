@@ -16,21 +16,30 @@ import polars as pl
 
 from pipeline_lib.core import paths, tables
 from pipeline_lib.core.files import sha256
-from pipeline_lib.core.schema import CROPS, FOLDS, LEDGER, RECORDINGS, TARGETS
+from pipeline_lib.core.schema import FOLDS, LEDGER, RECORDINGS, TARGETS
 from pipeline_lib.learning import splits
 from pipeline_lib.learning.splits import LeakageError, Rules
 
 
-def clear(name: str, rules: Mapping[str, Rules], *, corpus: Iterable[str] = ()) -> None:
+def clear(
+    name: str,
+    rules: Mapping[str, Rules],
+    *,
+    corpus: Iterable[str] = (),
+    synthetic: Iterable[str] = (),
+) -> None:
     """Write that the audit found no leak in the folds of these data sets, seen together.
 
-    rules  : data set -> what its folds follow; a flaw in them is let pass and stands in the verdict
-    corpus : data sets whose clips are seen, with folds or without
+    rules     : data set -> what its folds follow; a flaw in them is let pass and stands in the
+                verdict
+    corpus    : data sets whose clips are seen, with folds or without
+    synthetic : twins among the data sets that a system is trained on, from its first step on
     """
     verdict = {
         "folds": {dataset: sha256(paths.folds(dataset)) for dataset in sorted(rules)},
         "rules": {dataset: asdict(rules[dataset]) for dataset in sorted(rules)},
         "clips": {dataset: _clips(dataset) for dataset in sorted(corpus)},
+        "synthetic": sorted(synthetic),
     }
     tables.write_json(verdict, paths.verdict(name))
 
@@ -43,6 +52,15 @@ def note_lessons(name: str, corpus: Iterable[str]) -> None:
         for dataset in corpus
     }
     tables.write_json({"labels": labels}, paths.verdict(f"lessons-{name}"))
+
+
+def synthetic(verdict: str) -> list[str]:
+    """The twins among all that a system has seen.
+
+    verdict : a data set or a key of `finetune`
+    """
+    twins: list[str] = json.loads(paths.verdict(verdict).read_text())["synthetic"]
+    return twins
 
 
 def followed_rules(dataset: str, *, verdict: str) -> Rules:
@@ -68,11 +86,10 @@ def cleared_folds(dataset: str, *, verdict: str) -> pl.DataFrame:
 
 
 def cleared_corpus(
-    name: str, datasets: Iterable[str], *, crop: str
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """Folds of those data sets of a corpus that have some, and clips of all; FOLDS and CROPS.
+    name: str, datasets: Iterable[str]
+) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
+    """Folds (FOLDS) of those data sets of a corpus that are not seen whole; folders of all clips.
 
-    crop : large | small
     Raises LeakageError unless the verdict was given on the very same ones.
     """
     verdict = f"corpus-{name}"
@@ -81,8 +98,7 @@ def cleared_corpus(
         if cleared["clips"].get(dataset) != _clips(dataset):
             raise _not_cleared(paths.crops(dataset), verdict)
     folds = {d: cleared_folds(d, verdict=verdict) for d in datasets if d in cleared["folds"]}
-    wanted = pl.col("crop") == crop
-    return folds, {d: tables.read_shards(paths.crops(d), CROPS, wanted) for d in datasets}
+    return folds, {d: paths.crops(d) for d in datasets}
 
 
 def is_leaky(corpus: str) -> bool:

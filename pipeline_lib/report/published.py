@@ -93,12 +93,14 @@ TABLE_3: Mapping[str, Mapping[tuple[str, str], Score]] = {
 # Fig. 4 and 4.2: by how many points of F1 the larger crop won on AMIGOS, from and to.
 CROP_GAIN = (7, 9)
 
-# Ours: system -> its row of Table 3, with the target's name in place of TARGET
+# Ours: system -> its row of Table 3, with the target's name in place of TARGET. MVP 3.1 has the
+# other target there, as `videomae_other` does unless params say otherwise.
 TARGET = "TARGET"
+TARGET_TOO = f"Kinetics-400 & {TARGET}"
 STRATEGIES: Mapping[str, tuple[str, str]] = {
     "videomae_k400": ("Kinetics-400", TARGET),
     "videomae_kad": ("KAD", TARGET),
-    "videomae_target": ("Kinetics-400", f"Kinetics-400 & {TARGET}"),
+    "videomae_other": ("Kinetics-400", TARGET_TOO),
     "videomae": ("Kinetics-400", "KAD"),
 }
 
@@ -143,7 +145,7 @@ SYSTEMS: dict[str, System] = {
     "ehci": System("EHCI (reimplemented)", (BOTH,), None),
     "udlbv": System("UDLBV (reimplemented)", (BOTH,), None),
     "videomae": System("VideoMAE", (VIDEO,), "VideoMAE"),  # its best row of Table 3
-    "videomae_target": System("VideoMAE, supervised on the target", (VIDEO,), None),
+    "videomae_other": System("VideoMAE, supervised on Kinetics and one target", (VIDEO,), None),
     "videomae_kad": System("VideoMAE, self-supervised on KAD", (VIDEO,), None),
     "videomae_k400": System("VideoMAE, self-supervised on Kinetics", (VIDEO,), None),
     "videomae_small": System("VideoMAE, self-supervised on Kinetics, small crop", (VIDEO,), None),

@@ -77,9 +77,10 @@ def table_3(dataset: str, results: Mapping[str, Summary], *, synthetic: bool) ->
         )
         if strategy in ours:
             result = ours[strategy]
+            made_up = synthetic or result["synthetic"]
             rows.append(
                 f'<tr class="ours">{markup.cells(["", ""], kind="name")}'
-                f'<td class="from">{_ours_on(synthetic, result["flaws"])}</td>'
+                f'<td class="from">{_ours_on(made_up, result["flaws"])}</td>'
                 f"<td>{our_score(result, 'valence')}</td></tr>"
             )
     return markup.table(head, rows)
@@ -127,7 +128,8 @@ def _ours(results: Mapping[str, Summary], *, synthetic: bool, title: str) -> str
         for target in TARGETS
     ]
     flaws = dict.fromkeys(flaw for result in results.values() for flaw in result["flaws"])
-    return _row_4("ours", title, _ours_on(synthetic, [*flaws]), scores)
+    made_up = synthetic or any(result["synthetic"] for result in results.values())
+    return _row_4("ours", title, _ours_on(made_up, [*flaws]), scores)
 
 
 def _best(effect: float) -> str:

@@ -46,6 +46,7 @@ class Supervise(Section):
 
 class VideoMAE(Section):
     pretrained: str | None
+    pretrained_on: str | None
     crop: Literal["large", "small"]
     image_size: Count
     patch_size: Count
@@ -59,6 +60,15 @@ class VideoMAE(Section):
     supervise: Supervise
     finetune: Finetune
     finetune_taught: Finetune
+
+    @model_validator(mode="after")
+    def made_of_something(self) -> Self:
+        if self.pretrained is None and self.pretrained_on is not None:
+            raise ValueError(
+                f"pretrained_on = {self.pretrained_on} says what pretrained was made on, "
+                "which is null: name a checkpoint, or set pretrained_on to null"
+            )
+        return self
 
     @model_validator(mode="after")
     def whole_patches(self) -> Self:
