@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline_lib import params
+from pipeline_lib.core.files import parse_yaml
 from pipeline_lib.datasets.amigos import adapter as amigos_layout
 from pipeline_lib.datasets.deap import adapter as deap_layout
 from pipeline_lib.params import Execution
@@ -26,9 +27,8 @@ HERE = Execution(backend="loky", jobs=1, experiment="test")
 
 
 @pytest.fixture(scope="module")
-def twins(asset, tmp_path_factory):
+def twins(clips, tmp_path_factory):
     """The roots of an AMIGOS with copies planted in it, and of a DEAP."""
-    clips = {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
     folder = tmp_path_factory.mktemp("twins")
     for name, writer in (("amigos", amigos), ("deap", deap)):
         writer.write(folder / name, twin=TWIN, clips=clips, jobs=1)
@@ -40,11 +40,11 @@ def twins(asset, tmp_path_factory):
 @pytest.fixture
 def project(twins, tmp_path, monkeypatch):
     """A folder with nothing but params.yaml, whose data sets are the twins."""
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = parse_yaml(Path("params.yaml").read_text())
     content["execution"]["jobs"] = 1
     for name in ("amigos", "deap"):
         content["datasets"][name]["root"] = str(twins / name)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "params.yaml").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,9 +54,9 @@ def files(folder: Path) -> list[str]:
 
 
 def change(project: Path, dataset: str, **changes: object) -> None:
-    content = yaml.safe_load((project / "params.yaml").read_text())
+    content = parse_yaml((project / "params.yaml").read_text())
     content["datasets"][dataset] |= changes
-    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    (project / "params.yaml").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
 
 
 def amigos_facts(twins: Path, *, decode: bool = False):
