@@ -49,3 +49,10 @@ def clips(
     frames = read_frames(long, indices=range(0, len(packet_times(long)), 4))
     write_video(sparse, (frame.rgb for frame in frames), frame_rate=6)
     return {"sad_then_laughing": sparse, "neutral_then_smiling": short}
+
+
+@pytest.fixture
+def unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages start no sender, which takes 10 s to import MLflow and to make a database."""
+    monkeypatch.setattr("pipeline_lib.core.spool.send", lambda server: None)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

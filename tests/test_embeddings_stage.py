@@ -66,7 +66,7 @@ def run(project: Path, monkeypatch: pytest.MonkeyPatch, encoder: str) -> tuple[A
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_every_encoder_gives_tokens_and_names_what_failed(project, monkeypatch, encoder):
+def test_every_encoder_gives_tokens_and_names_what_failed(project, monkeypatch, encoder, unsent):
     rows, ledger = run(project, monkeypatch, encoder)
     row = next(row for row in rows.to_dicts() if row["recording_id"] == "r")
     assert row["width"] == WIDTHS[encoder]
@@ -85,7 +85,7 @@ def test_every_encoder_gives_tokens_and_names_what_failed(project, monkeypatch, 
         assert not np.isnan(values).all(axis=1).any()
 
 
-def test_what_is_done_is_not_done_again(project, monkeypatch):
+def test_what_is_done_is_not_done_again(project, monkeypatch, unsent):
     first, _ = run(project, monkeypatch, "fau")
     Path("data/mine/broken.mp4").unlink()
     Path("data/mine/broken.mp4").symlink_to(Path("data/mine/talk.mp4").resolve())

@@ -112,6 +112,7 @@ def test_a_verdict_tells_pretraining_to_leak(
     assert honest == ([LEAKY] if leaky else [])  # other flaws start no pre-training again
 
 
+@pytest.mark.usefixtures("unsent")
 def test_the_audit_stage_marks_whom_a_flaw_touches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

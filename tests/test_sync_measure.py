@@ -1,41 +1,58 @@
 """Video and signals of whole recordings: a planted offset is found, and moves what it should."""
 
+import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
-from pipeline_lib.core.schema import RECORDINGS, SYNC, validate
+from pipeline_lib.core import tables
+from pipeline_lib.core.schema import LEDGER, RECORDINGS, SOURCES, SYNC, validate
 from pipeline_lib.sync.measure import MEASURED, sync_recording
 from pipeline_lib.sync.shift import shifted, with_shift
 from pipeline_lib.twins.bids import writer
+from stages import sync
 from tests.viewer import record
 
 
 def synced(root: Path, recording: dict, **options) -> dict:
     options = {"heart": "PPG", "estimate": True, "max_offset": 2.0} | options
-    result = sync_recording(
-        recording, root=root, signals=root / "signals", openface=root / "openface", **options
-    )
+    options = {"signals": root / "signals", "openface": root / "openface"} | options
+    result = sync_recording(recording, root=root, **options)
     (row,) = validate(result.table, MEASURED, "sync").to_dicts()
     assert (result.status, result.reason) == ("partial" if row["reason"] else "ok", row["reason"])
     return row
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, asset):
+    """recorded(offset, pulse): the root and the row of a recording, made on first use."""
+    clips = {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
+
+    @cache
+    def make(offset: float, pulse: float) -> tuple[Path, dict]:
+        root = tmp_path_factory.mktemp("recorded")
+        model = asset("face_landmarker")
+        return root, record(root, clips, model, offset=offset, pulse=pulse)
+
+    return make
+
+
+@pytest.fixture
+def pale(recorded):
+    """A recording whose skin shows no pulse."""
+    return recorded(0.4, 0.0)
+
+
 @pytest.mark.parametrize("offset", [0.4, -0.7])
-def test_planted_offset_is_found(tmp_path, asset, offset):
-    row = synced(tmp_path, record(tmp_path, asset, offset=offset, pulse=2.0))
+def test_planted_offset_is_found(recorded, offset):
+    row = synced(*recorded(offset, 2.0))
     assert row["offset"] == pytest.approx(offset, abs=0.1)
     assert row["confidence"] > 0.6
     assert row["reason"] == ""
-
-
-@pytest.fixture(scope="module")
-def pale(tmp_path_factory, asset):
-    """A recording whose skin shows no pulse."""
-    root = tmp_path_factory.mktemp("pale")
-    return root, record(root, asset, offset=0.4, pulse=0.0)
 
 
 def test_without_pulse_colour_nothing_is_believed(pale):
@@ -74,11 +91,47 @@ def test_what_cannot_be_measured_has_a_reason(pale, change, options, reason):
     assert row["offset"] is None
 
 
-def test_recording_without_faces_keeps_its_timing(tmp_path, asset):
-    recording = record(tmp_path, asset, offset=0.0, pulse=0.0, openface=False)
-    row = synced(tmp_path, recording)
+def test_recording_without_faces_keeps_its_timing(pale, tmp_path):
+    row = synced(*pale, openface=tmp_path)
     assert row["reason"] == "a face in 0 frames, too few for a pulse"
     assert row["n_frames"] > 0
+
+
+@pytest.fixture
+def stage(recorded, tmp_path, monkeypatch, unsent):
+    """stage(**settings): the one row of the stage's table on a late video."""
+    root, recording = recorded(0.4, 2.0)
+    data = tmp_path / "data" / "mine"
+    shutil.copytree(root, data)
+    (tmp_path / "pipeline_lib").symlink_to(Path("pipeline_lib").resolve())
+    full = {name: recording.get(name) for name in SOURCES} | {"video_sha256": "v"}
+    tables.write_table(pl.DataFrame([full], schema=dict(SOURCES)), data / "sources.parquet")
+    entry = {"recording_id": recording["recording_id"], "subject": "sub-01", "key": "k"}
+    ledger = pl.DataFrame([dict.fromkeys(LEDGER) | entry], schema=dict(LEDGER))
+    tables.write_table(ledger, data / "openface" / "_ledger.parquet")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["datasets"]["mine"] = params["datasets"]["sample"] | {"root": str(data), "heart": "PPG"}
+    params["execution"]["jobs"] = 1
+    monkeypatch.chdir(tmp_path)
+
+    def run(**settings: bool) -> dict:
+        changed = params | {"sync": params["sync"] | settings}
+        Path("params.yaml").write_text(yaml.safe_dump(changed))
+        sync.main("mine")
+        (row,) = tables.read_table(data / "sync.parquet", SYNC).to_dicts()
+        return row
+
+    return run
+
+
+def test_the_stage_measures_and_moves_nothing_unasked(stage):
+    row = stage()
+    assert (row["offset"], row["shift"], row["constant"]) == (None, 0.0, True)
+
+
+def test_the_stage_moves_the_video_if_asked_to(stage):
+    row = stage(estimate=True, apply=True)
+    assert row["shift"] == row["offset"] == pytest.approx(0.4, abs=0.1)
 
 
 def table(**columns) -> pl.DataFrame:

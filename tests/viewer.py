@@ -18,9 +18,8 @@ TWIN = params.Twin(subjects=5, trials=2, seconds=24.0, effect=1.0, traps="few", 
 VIEWER = Trial(subject=0, trial=0, face=0, body=0, valence=0, arousal=0)
 
 
-def record(root: Path, asset, *, offset: float, pulse: float, openface: bool = True) -> dict:
+def record(root: Path, clips: dict[str, Path], model: Path, *, offset: float, pulse: float) -> dict:
     """Write one recording of the twin and the tables that are made of it; its row of the index."""
-    clips = {name: asset(name) for name in ("sad_then_laughing", "neutral_then_smiling")}
     writer.write_top(root, TWIN)
     writer.write_subject(
         root, [VIEWER], traps={}, twin=TWIN, clips=clips, offset=offset, pulse=pulse
@@ -31,10 +30,9 @@ def record(root: Path, asset, *, offset: float, pulse: float, openface: bool = T
     tables.write_table(
         pl.DataFrame(signals, schema=dict(SIGNALS)), tables.shard(root / "signals", "sub-01")
     )
-    if openface:
-        rows = [key | row for row in faces(source.video, asset("face_landmarker"))]
-        table = pl.DataFrame(rows, schema=dict(OPENFACE))
-        tables.write_table(table, tables.shard(root / "openface", "sub-01"))
+    rows = [key | row for row in faces(source.video, model)]
+    table = pl.DataFrame(rows, schema=dict(OPENFACE))
+    tables.write_table(table, tables.shard(root / "openface", "sub-01"))
     video = source.video.relative_to(root).as_posix()
     times = {"video_start": reading.video_start, "status": "ok", "reason": ""}
     return key | {"subject": "sub-01", "video": video} | times
