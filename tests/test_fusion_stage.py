@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from pipeline_lib import params, protocols
 from pipeline_lib.core import paths, tables
+from pipeline_lib.core.files import parse_yaml
 from pipeline_lib.core.imports import PACKAGES
 from pipeline_lib.core.schema import (
     EMBEDDINGS,
@@ -32,20 +33,19 @@ N = 20
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsent: None) -> Path:
     """A folder with params, index, ratings, embeddings and folds that were cleared of leaks."""
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = parse_yaml(Path("params.yaml").read_text())
     content["execution"]["jobs"] = 1
     content["fusion"]["tiny"] = {
         name: section | {"tokens": 4} for name, section in content["fusion"]["tiny"].items()
     }
     content["fusion"]["tiny"]["early"] |= {"epochs": 2, "inputs": ["image_face", "fau"]}
     content["fusion"]["tiny"]["viper_mvp"] |= {"epochs": 2}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "params.yaml").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     for name in PACKAGES:  # whose code the checkpoints' name tells
         (tmp_path / name).symlink_to(Path(name).resolve())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline_lib.core.spool.send", lambda folder: None)
     labels = write_labels()
     write_inputs(labels)
     split.main(DATASET)
@@ -152,14 +152,14 @@ def test_nothing_is_trained_on_folds_without_a_verdict(project: Path) -> None:
 def test_wrong_params_of_fusion_are_named(
     tmp_path: Path, key: str, value: object, said: str
 ) -> None:
-    content = yaml.safe_load(yaml.safe_dump(yaml.safe_load(Path("params.yaml").read_text())))
+    content = parse_yaml(Path("params.yaml").read_text())
     *above, last = key.split(".")
     section = content
     for name in above:
         section = section[name]
     section[last] = value
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     with pytest.raises(params.ParamsError) as error:
         load_params(path)
     assert said in str(error.value)

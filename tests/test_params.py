@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline_lib.core.files import parse_yaml
 from pipeline_lib.params import ParamsError, load_params
 
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text())
+    loaded: dict[str, Any] = parse_yaml(Path("params.yaml").read_text())
     return loaded
 
 
 def load(content: dict[str, Any], folder: Path) -> object:
     path = folder / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     return load_params(path)
 
 
