@@ -44,6 +44,7 @@ SMALL = {
     "tokens": 6,
     "dim": 16,
     "heads": 2,
+    "depth": 1,
     "epochs": 12,
     "patience": 12,
     "learning_rate": 5e-3,
@@ -213,7 +214,7 @@ def test_a_graph_for_the_registry_can_be_exported(system: str, quality: str) -> 
     """MLflow gives the example's values in their order, without their names."""
     features, fold = planted(n_subjects=7, trials=1)
     changes = {"quality": "mask"} if quality == "mask" else {}
-    result = run(system, features, fold, epochs=1, depth=1, **changes)
+    result = run(system, features, fold, epochs=1, **changes)
     example = tuple(result.example.values())
     program = torch.export.export(result.model.eval(), example)
     torch.testing.assert_close(program.module()(*example), result.model(**result.example))
