@@ -16,14 +16,16 @@ import polars as pl
 import pytest
 import yaml
 
+from pipeline_lib.core.files import sha256
 from pipeline_lib.params import load_params
 from tests.bids_runs import STEM, write_physio
 
 SMALL = {
-    "twins.amigos": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
+    "twins.amigos": {"subjects": 5, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
     "twins.deap": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 240, "height": 192},
+    "twins.kinetics": {"subjects": 5, "trials": 2, "seconds": 4.0},
     "twins.hume_reaction": {"subjects": 8, "trials": 2},
-    "openface": {"fps": 9.0},
+    "openface": {"fps": 5.0},
     "execution": {"jobs": 1},  # a second process would take longer to start than to help
     "systems": {
         "classic": ["ehci"],
@@ -42,16 +44,27 @@ SMALL = {
     "evaluation": {"bootstrap": 50, "permutations": 50},
     "max_failed": 0.5,
 }
+SIGNALS = ("ECG", "EDA", "respiration", "stimuli")
+FIVE_PICTURES = slice(390_000, 453_750)  # ms of these
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Path]) -> Path:
+def project(
+    tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Path], clips: dict[str, Path]
+) -> Path:
     """A copy of the project without git, its twins small, after its first `dvc repro`."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("stages", "pipeline_lib", "models", "metrics"):
         shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in load_params().assets:
-        shutil.copytree(asset(name).parent, folder / "assets" / name)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for name, entry in params["assets"].items():
+        target = folder / "assets" / name / asset(name).name
+        target.parent.mkdir(parents=True)
+        if name in SIGNALS:
+            np.save(target, np.load(asset(name))[FIVE_PICTURES])
+        else:
+            shutil.copy(clips.get(name, asset(name)), target)
+        entry["sha256"] = sha256(target)
     for name in ("dvc.yaml", "mvp/dvc.yaml", "viper/dvc.yaml"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(dag(name))
@@ -60,7 +73,6 @@ def project(tmp_path_factory: pytest.TempPathFactory, asset: Callable[[str], Pat
     shutil.copy("results/inflation.json", folder / "results")
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
-    params = yaml.safe_load(Path("params.yaml").read_text())
     for key, value in SMALL.items():
         set_param(params, key, value)
     params["supervise"] = {"kad": "k400"}
