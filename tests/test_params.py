@@ -27,7 +27,15 @@ def load(content: dict[str, Any], folder: Path) -> object:
     [
         ("physio.smaplig_rate", 128.0, "physio.smaplig_rate: Extra inputs"),
         ("physio.sampling_rate", "128 Hz", "physio.sampling_rate: Input should be a valid number"),
-        ("physio.sampling_rate", -1.0, "physio.sampling_rate: Input should be greater than 0"),
+        ("openface.timeout", -1.0, "openface.timeout: Input should be greater than 0"),
+        ("physio.sampling_rate", 0.128, "physio.sampling_rate: Input should be greater than or eq"),
+        ("crop.clip_seconds", 4000.0, "crop.clip_seconds: Input should be less than or equal to"),
+        ("datasets.amigos.window_start", -4000.0, "datasets.amigos.window_start: Input should be"),
+        (
+            "datasets.deap.threshold",
+            0.5,
+            "datasets.deap.threshold: Value error, is 0.5, which parts",
+        ),
         ("physio.EDA.high", 70.0, "EDA.high = 70.0 Hz is not below sampling_rate / 2 = 64.0"),
         ("physio.PPG.low", 9.0, "low = 9.0 Hz is not below high = 8.0 Hz"),
         ("crop.large", "60%", "crop.large: Input should be a valid number"),

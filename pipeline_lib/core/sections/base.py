@@ -16,5 +16,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+# With limits that a number in another unit, ms for s or kHz for Hz, does not keep.
+Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+Hertz = Annotated[float, Field(ge=1, le=20_000)]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,5 +1,6 @@
 """Assets, twins and data sets."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -8,6 +9,10 @@ from pipeline_lib.core.sections.base import Count, Section, Share
 
 # Beside adapter.py in pipeline_lib/datasets/LAYOUT/: modules for what else the owners give.
 PARTS = {"amigos": ("long",), "deap": ("original",)}
+
+
+# The owners' scales of valence and arousal; those of other layouts are in their files.
+SCALES = {"amigos": (1.0, 9.0), "deap": (1.0, 9.0)}
 
 
 EDAUnit = Literal["uS", "nS", "Ohm", "relative_Ohm"]
@@ -26,7 +31,7 @@ class Twin(Section):
 
     subjects: Annotated[int, Field(ge=5)]
     trials: Annotated[int, Field(ge=2, le=16)]
-    seconds: Annotated[float, Field(ge=4)]
+    seconds: Annotated[float, Field(ge=4, le=600)]
     effect: Share
     traps: Literal["few", "all"]
     seed: int
@@ -46,9 +51,17 @@ class Dataset(Section):
     part: str | None
     root: str
     threshold: float
-    window_start: float
+    window_start: Annotated[float, Field(ge=-600, le=600)]
     heart: Literal["ECG", "PPG"] | None
     eda_unit: EDAUnit | dict[str, EDAUnit] | None
+
+    @field_validator("threshold")
+    @classmethod
+    def _threshold_on_scale(cls, threshold: float, info: ValidationInfo) -> float:
+        low, high = SCALES.get(str(info.data.get("layout")), (-math.inf, math.inf))
+        if not low <= threshold < high:
+            raise ValueError(f"is {threshold:g}, which parts no ratings from {low:g} to {high:g}")
+        return threshold
 
     @field_validator("part")
     @classmethod

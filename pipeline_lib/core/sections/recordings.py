@@ -4,13 +4,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline_lib.core.sections.base import Count, NonNegative, Positive, Section, Share
+from pipeline_lib.core.sections.base import (
+    Count,
+    Hertz,
+    NonNegative,
+    Positive,
+    Seconds,
+    Section,
+    Share,
+)
 
 
 class OpenFace(Section):
     command: str
     options: str
-    fps: Positive | None
+    fps: Hertz | None
     batch: Count
     timeout: Positive
     min_success: Share
@@ -28,7 +36,7 @@ class OpenFace(Section):
 class Sync(Section):
     estimate: bool
     apply: bool
-    max_offset: Positive
+    max_offset: Seconds
     min_confidence: Share
 
     @model_validator(mode="after")
@@ -41,11 +49,11 @@ class Sync(Section):
 
 
 class Crop(Section):
-    clip_seconds: Positive
+    clip_seconds: Seconds
     clip_frames: Annotated[int, Field(ge=2)]
     large: NonNegative
     small: NonNegative
-    smoothing: NonNegative
+    smoothing: Annotated[float, Field(ge=0, le=600)]
     align: Literal["none", "roll"] = "none"
     size: dict[Literal["tiny", "paper"], Count]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
@@ -68,9 +76,9 @@ class Band(Section):
 
 
 class Physio(Section):
-    sampling_rate: Positive
+    sampling_rate: Hertz
     mains: Literal["notch", "moving_average", "none"]
-    mains_frequency: Positive
+    mains_frequency: Hertz
     ECG: Band
     PPG: Band
     EDA: Band
@@ -89,5 +97,5 @@ class Physio(Section):
 
 
 class Store(Section):
-    fps: Positive
+    fps: Hertz
     visual: Literal["stressid42", "paper42"]

@@ -4,7 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from pipeline_lib.core.sections.base import Count, NonNegative, Positive, Section, Share
+from pipeline_lib.core.sections.base import (
+    Count,
+    NonNegative,
+    Positive,
+    Seconds,
+    Section,
+    Share,
+)
 
 
 class Trained(Section):
@@ -36,13 +43,13 @@ class Trained(Section):
 class Whole(Trained):
     """On whole trials."""
 
-    max_seconds: Positive
+    max_seconds: Annotated[float, Field(gt=0, le=3600)]
 
 
 class Cut(Trained):
     """On segments of trials."""
 
-    segment_seconds: Positive
+    segment_seconds: Seconds
 
 
 class Attention(Trained):
