@@ -25,11 +25,13 @@ from rich.console import Console
 from pipeline_lib import mlflow_sender
 from pipeline_lib.console import send_all
 from pipeline_lib.core import paths, spool, tables, tracking
+from pipeline_lib.core.schema import SOURCES
 from pipeline_lib.params import load_params
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 
 ROOT = Path.cwd()
+NOTHING_SEEN = {"clips": {}, "synthetic": []}  # of a verdict
 LIMIT = 120.0  # s, on a busy machine
 ONE_STAGE = """
 import sys, time
@@ -187,9 +189,9 @@ def test_runs_on_flawed_folds_are_tagged(here: Path) -> None:
     (here / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     rules = {"deap": {"flaws": ["trial_level"]}, "amigos": {"flaws": []}}
     for verdict in ("deap", "corpus-both"):
-        tables.write_json({"rules": rules}, paths.verdict(verdict))
+        tables.write_json({"rules": rules, **NOTHING_SEEN}, paths.verdict(verdict))
     leaky = {"deap": {"flaws": ["leaky_pretraining"]}}
-    tables.write_json({"rules": leaky}, paths.verdict("deap-videomae"))
+    tables.write_json({"rules": leaky, **NOTHING_SEEN}, paths.verdict("deap-videomae"))
     names = {"ingest": "deap", "pretrain": "both", "store": "deap", "finetune": "deap-videomae"}
     for stage, name in names.items():
         with stage_run(stage, name):
@@ -421,3 +423,18 @@ def test_hashes_are_of_whatever_the_stages_params_name(here: Path) -> None:
         "dep.runs/supervise-kad": "abc",
         "dep.data/kad": "f",
     }
+
+
+def test_a_run_is_of_a_twin_if_its_corpus_or_its_pre_training_is(here: Path) -> None:
+    for dataset, synthetic in (("deap", False), ("kinetics", True)):
+        row = dict.fromkeys(SOURCES) | {"recording_id": "1", "synthetic": synthetic}
+        tables.write_table(pl.DataFrame([row], schema=dict(SOURCES)), paths.sources(dataset))
+    seen = {"rules": {}, "clips": {"kinetics": "a"}, "synthetic": []}
+    tables.write_json(seen, paths.verdict("corpus-k400"))
+    seen = {"rules": {}, "clips": {}, "synthetic": ["kinetics"]}
+    tables.write_json(seen, paths.verdict("deap-videomae"))
+    names = ("deap", "deap-mvp", "k400", "deap-videomae", "nowhere")
+    found = {name: tracking.tags("train", name).get("data") for name in names}
+    assert found == {
+        "deap": "real", "deap-mvp": "real", "k400": "twin", "deap-videomae": "twin", "nowhere": None
+    }  # fmt: skip

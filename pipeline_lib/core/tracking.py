@@ -161,7 +161,7 @@ def tags(stage: str, name: str) -> dict[str, str]:
         "dataset": dataset,
         "system": system,
         "git_revision": _revision(),
-        **_origin(dataset),
+        **_origin(name),
         **_flaws(deps, name),
         **_dependency_hashes(deps),
     }
@@ -188,13 +188,18 @@ def check_reachable(uri: str) -> None:
         ) from error
 
 
-def _origin(dataset: str) -> dict[str, str]:
-    """Whether the data are a synthetic twin's, as the index says."""
-    index = paths.sources(dataset)
-    if not index.exists():
-        return {}
-    synthetic = pl.read_parquet(index, columns=["synthetic"])["synthetic"].any()
-    return {"data": "twin" if synthetic else "real"}
+def _origin(name: str) -> dict[str, str]:
+    """Whether any data that the stage sees are a synthetic twin's, its pre-training's too."""
+    verdicts = [p for p in map(paths.verdict, (name, f"corpus-{name}")) if p.exists()]
+    cleared = [json.loads(verdict.read_text()) for verdict in verdicts]
+    seen = {d for verdict in cleared for d in (*verdict["clips"], *verdict["synthetic"])}
+    indices = [paths.sources(d) for d in sorted({name.partition("-")[0], *seen})]
+    twins = [
+        pl.read_parquet(index, columns=["synthetic"])["synthetic"].any()
+        for index in indices
+        if index.exists()
+    ]
+    return {"data": "twin" if any(twins) else "real"} if twins else {}
 
 
 def _flaws(deps: Sequence[str], name: str) -> dict[str, str]:
