@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from av import VideoFrame
+from av.video.reformatter import VideoReformatter
 from PIL import Image as Picture
 from PIL.Image import Transpose
 
@@ -89,8 +91,9 @@ def shoot(look: Look, clip: Path, *, width: int, height: int) -> Film:
         for expression, passages in look.actor.passages.items()
     }
     wanted = {i for indices in places.values() for i in indices}
+    converter = VideoReformatter()  # one for all frames: see read_frames
     frames = {
-        frame.index: _frame(frame.rgb, look, width=width, height=height)
+        frame.index: _frame(frame.rgb, look, converter, width=width, height=height)
         for frame in read_frames(clip, indices=wanted)
     }
     return Film(
@@ -136,12 +139,15 @@ def flush(frame: Image, *, level: float) -> Image:
     return flushed.clip(0, 255).astype(np.uint8).reshape(frame.shape)
 
 
+@cache
 def _grading(gains: tuple[float, float, float]) -> list[int]:
     """Pillow's look-up table: 256 values for each channel."""
     return [round(min(gain * value, 255)) for gain in gains for value in range(256)]
 
 
-def _frame(rgb: Image, look: Look, *, width: int, height: int) -> Image:
+def _frame(
+    rgb: Image, look: Look, converter: VideoReformatter, *, width: int, height: int
+) -> Image:
     """The part of a clip's frame that the subject's camera sees, in its size, as yuv420p."""
     left, top, right, bottom = look.actor.face
     # The largest part of the right shape, less the zoom, but no smaller than the face.
@@ -156,7 +162,8 @@ def _frame(rgb: Image, look: Look, *, width: int, height: int) -> Image:
         picture = picture.transpose(Transpose.FLIP_LEFT_RIGHT)
     picture = picture.point(_grading(look.gains))
     seen = VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
-    return np.asarray(seen.reformat(width, height, "yuv420p").to_ndarray(), np.uint8)
+    small = converter.reformat(seen, width, height, "yuv420p", threads=1)
+    return np.asarray(small.to_ndarray(), np.uint8)
 
 
 def _place(face_from: int, face_to: int, part: int, whole: int, shift: float) -> int:
