@@ -233,8 +233,8 @@ def _result(name: str, of_set: Trained, faces: Faces | None) -> str:
             f"<h3>{escape(name.upper())}: valence from raw video (Table 3)</h3>{table_3}"
             "<p class='note'>KAD: Kinetics-400, AMIGOS and DEAP. Supervised pre-training on the "
             "target alone is its fine-tuning. Ours leave every fold's test subjects out of all "
-            "steps; where the fidelity table says so, they were taught by Kinetics-400 and the other "
-            "target in the third row, as 3.1 has it.</p>"
+            "steps; in the third row they were taught by Kinetics-400 and the other target, as 3.1 "
+            "has it, where the fidelity table says so.</p>"
         )
     if of_set.crop_pair is not None:
         fig_4 = crop_comparison.section(
