@@ -21,7 +21,7 @@ from pipeline_lib.params import load_params
 from tests.bids_runs import STEM, write_physio
 
 SMALL = {
-    "twins.amigos": {"subjects": 5, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
+    "twins.amigos": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 320, "height": 180},
     "twins.deap": {"subjects": 6, "trials": 2, "seconds": 5.0, "width": 240, "height": 192},
     "twins.kinetics": {"subjects": 5, "trials": 2, "seconds": 4.0},
     "twins.hume_reaction": {"subjects": 8, "trials": 2},

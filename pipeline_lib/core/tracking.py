@@ -192,7 +192,8 @@ def _origin(name: str) -> dict[str, str]:
     """Whether any data that the stage sees are a synthetic twin's, its pre-training's too."""
     verdicts = [p for p in map(paths.verdict, (name, f"corpus-{name}")) if p.exists()]
     cleared = [json.loads(verdict.read_text()) for verdict in verdicts]
-    seen = {d for verdict in cleared for d in (*verdict["clips"], *verdict["synthetic"])}
+    # One of an earlier version, which the audit will replace, does not name twins.
+    seen = {d for verdict in cleared for d in (*verdict["clips"], *verdict.get("synthetic", ()))}
     indices = [paths.sources(d) for d in sorted({name.partition("-")[0], *seen})]
     twins = [
         pl.read_parquet(index, columns=["synthetic"])["synthetic"].any()
